@@ -10,16 +10,17 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Iterator
-from typing import Final, Protocol
+from typing import Final, Protocol, cast
 
 from shale.layer.frames import FIRST_STEP, LARGEST_STEP, PIECE, CorruptStream
 
 try:
     from isal import isal_zlib
-    from isal.isal_zlib import IsalError
 except ImportError:  # no wheel for this machine: the standard library does the same at half the speed
     isal_zlib = None  # type: ignore[assignment]
-    IsalError = zlib.error  # type: ignore[assignment, misc]
+    _DAMAGE: tuple[type[Exception], ...] = (zlib.error,)
+else:
+    _DAMAGE = (zlib.error, cast("type[Exception]", isal_zlib.error))
 
 __all__ = ["GzipDecoder", "header_length"]
 
@@ -61,13 +62,16 @@ def header_length(begun: bytes) -> int | None:
             end = begun.find(b"\0", end) + 1
             if not end:
                 return None
-    if flags & _CRC:
-        end += 2
-        if len(begun) < end:
-            return None
-        if zlib.crc32(begun[: end - 2]) & 0xFFFF != int.from_bytes(begun[end - 2 : end], "little"):
-            raise CorruptStream("the checksum of a gzip header is wrong")
-    return end
+    return _checked_end(begun, end) if flags & _CRC else end
+
+
+def _checked_end(begun: bytes, end: int) -> int | None:
+    """The end of the checksum that follows the optional fields, which end at `end`."""
+    if len(begun) < end + 2:
+        return None
+    if zlib.crc32(begun[:end]) & 0xFFFF != int.from_bytes(begun[end : end + 2], "little"):
+        raise CorruptStream("the checksum of a gzip header is wrong")
+    return end + 2
 
 
 class GzipDecoder:
@@ -134,7 +138,7 @@ def _inflate(member: _Inflater, part: memoryview) -> Iterator[bytes]:
     while True:
         try:
             piece = member.decompress(data, PIECE)
-        except (zlib.error, IsalError) as problem:
+        except _DAMAGE as problem:
             raise CorruptStream(f"the gzip stream is damaged: {problem}") from problem
         if piece:
             yield piece

@@ -180,7 +180,9 @@ class TarScan:
         header = parse_block(block, self.position - BLOCK)
         if header.kind in (RECORDS, GLOBAL_RECORDS, LONG_NAME, LONG_LINK):
             if header.size > SPECIAL_LIMIT:
-                raise InvalidTar(f"an extended header has {header.size} bytes: at most 1 MiB is read", header.offset)
+                raise InvalidTar(
+                    f"an extended header has {header.size} bytes: at most 1 MiB is read", header.offset
+                )
             self._collect(header.size, lambda body: self._special(header, body))
             return
         header = merge(header, self._records, self._name, self._link)

@@ -10,7 +10,7 @@ from typing import Final, NamedTuple
 
 from shale.layer.field import LARGEST, InvalidTar, decimal, number
 
-__all__ = ["Extent", "check_extents", "map_in_body", "map_in_block", "map_in_records", "map_length", "version"]
+__all__ = ["Extent", "check_extents", "map_in_block", "map_in_body", "map_in_records", "map_length", "version"]
 
 _IN_HEADER: Final = (386, 4, 482)
 _IN_EXTENSION: Final = (0, 21, 504)

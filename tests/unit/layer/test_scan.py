@@ -53,7 +53,15 @@ def test_agrees_with_tarfile(form: int) -> None:
         content = mixed(form)
     with tarfile.open(fileobj=io.BytesIO(content)) as archive:
         wanted = [
-            (member.name, member.size, member.mode, member.mtime, member.linkname, member.type, member.offset_data)
+            (
+                member.name,
+                member.size,
+                member.mode,
+                member.mtime,
+                member.linkname,
+                member.type,
+                member.offset_data,
+            )
             for member in archive
         ]
     found = [
@@ -97,7 +105,9 @@ def test_agrees_with_gnu_tar(tmp_path: Path, form: str) -> None:
     assert first.mtime == exact
 
 
-@pytest.mark.parametrize("form", ["--format=gnu", "--sparse-version=0.0", "--sparse-version=0.1", "--sparse-version=1.0"])
+@pytest.mark.parametrize(
+    "form", ["--format=gnu", "--sparse-version=0.0", "--sparse-version=0.1", "--sparse-version=1.0"]
+)
 @pytest.mark.parametrize("pieces", [0, 1, 3, 200])
 def test_sparse_files_of_gnu_tar(tmp_path: Path, form: str, pieces: int) -> None:
     step = 1 << 17
@@ -126,12 +136,20 @@ def test_numbers_in_base_256() -> None:
 
 
 def test_octal_as_writers_pad_it() -> None:
-    for size in (b"         17 ", b"17\0\0\0\0\0\0\0\0\0\0", b"00000000017\0", b"000000000017", b"\0\0\0\0\0\0\0\0\0\0\0\0"):
+    for size in (
+        b"         17 ",
+        b"17\0\0\0\0\0\0\0\0\0\0",
+        b"00000000017\0",
+        b"000000000017",
+        b"\0\0\0\0\0\0\0\0\0\0\0\0",
+    ):
         (header,) = headers(block(size=size) + body(bytes(15)) + END)
         assert header.size == (15 if b"7" in size else 0)
 
 
-@pytest.mark.parametrize("size", [b"0000000001_\0", b"+0000000017\0", b"00000000018\0", b"0x000000017\0", b"-0000000017\0"])
+@pytest.mark.parametrize(
+    "size", [b"0000000001_\0", b"+0000000017\0", b"00000000018\0", b"0x000000017\0", b"-0000000017\0"]
+)
 def test_what_is_not_octal(size: bytes) -> None:
     assert "octal" in refused(block() + block(size=size)).message
     assert refused(block() + block(size=size)).offset == 512
@@ -188,7 +206,9 @@ def test_the_end_of_an_archive() -> None:
     assert "zero block" in refused(one + bytes(512) + one).message
 
 
-@pytest.mark.parametrize("rest", [b"\0", b"x" * 511, block(size=5) + b"1234", block()[:100], block(b"x", 9, b"L") + b"name"])
+@pytest.mark.parametrize(
+    "rest", [b"\0", b"x" * 511, block(size=5) + b"1234", block()[:100], block(b"x", 9, b"L") + b"name"]
+)
 def test_cut_off(rest: bytes) -> None:
     for reader in (TarScan(), TarScan(lambda _header: None)):
         reader.feed(block() + rest)
@@ -218,7 +238,15 @@ def test_sparse_maps_have_a_limit() -> None:
 
 @pytest.mark.parametrize(
     ("size", "listed"),
-    [(b"10", b"5,2,3,2"), (b"10", b"8,3"), (b"10", b"0,4"), (b"-1", b"0,3"), (b"10", b"0,x"), (b"10", b"0,2,2,-1"), (b"10", b"1")],
+    [
+        (b"10", b"5,2,3,2"),
+        (b"10", b"8,3"),
+        (b"10", b"0,4"),
+        (b"-1", b"0,3"),
+        (b"10", b"0,x"),
+        (b"10", b"0,2,2,-1"),
+        (b"10", b"1"),
+    ],
 )
 def test_sparse_maps_that_lie(size: bytes, listed: bytes) -> None:
     count = b"%d" % ((listed.count(b",") + 1) // 2)
@@ -249,7 +277,10 @@ def test_records_for_the_whole_archive_change_nothing() -> None:
 
 def test_an_old_regular_file_whose_name_ends_in_a_slash_is_a_directory() -> None:
     old = block(b"old/", 700, b"\0", magic=bytes(8))
-    assert [header.kind for header in headers(old + block(b"f", 0, b"\0", magic=bytes(8)) + END)] == [b"5", b"0"]
+    assert [header.kind for header in headers(old + block(b"f", 0, b"\0", magic=bytes(8)) + END)] == [
+        b"5",
+        b"0",
+    ]
 
 
 def test_a_million_records_and_a_hundred_thousand_headers_take_little_memory() -> None:

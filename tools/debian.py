@@ -8,9 +8,9 @@ import shlex
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Dict, Iterator, List
 
 LIST = Path(__file__).with_name("debian-packages")
 POLICY = Path("/usr/sbin/policy-rc.d")
@@ -18,10 +18,10 @@ POLICY_ASIDE = Path("/usr/sbin/policy-rc.d.before-shale")
 DENY_ALL = "#!/bin/sh\n# put here by shale's set-up while it installs packages: start nothing\nexit 101\n"
 
 
-def wanted(purpose: str) -> List[str]:
+def wanted(purpose: str) -> list[str]:
     """The packages of a purpose and of the purposes that it includes."""
-    own: Dict[str, List[str]] = {}
-    includes: Dict[str, List[str]] = {}
+    own: dict[str, list[str]] = {}
+    includes: dict[str, list[str]] = {}
     section = ""
     for raw in LIST.read_text(encoding="utf-8").splitlines():
         line = raw.partition("#")[0].strip()
@@ -38,11 +38,13 @@ def wanted(purpose: str) -> List[str]:
     return sorted(set(names))
 
 
-def missing(names: List[str]) -> List[str]:
+def missing(names: list[str]) -> list[str]:
     """Those of the named packages that are not installed."""
     query = ["dpkg-query", "--show", "--showformat=${Package} ${db:Status-Status}\n", *names]
     answer = subprocess.run(query, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, check=False)
-    installed = {line.split()[0] for line in answer.stdout.decode().splitlines() if line.endswith(" installed")}
+    installed = {
+        line.split()[0] for line in answer.stdout.decode().splitlines() if line.endswith(" installed")
+    }
     return [name for name in names if name not in installed]
 
 
@@ -50,12 +52,12 @@ def is_debian() -> bool:
     return bool(shutil.which("dpkg-query") and shutil.which("apt-get"))
 
 
-def install_command(names: List[str]) -> List[str]:
+def install_command(names: list[str]) -> list[str]:
     return ["apt-get", "install", "--yes", "--no-install-recommends", *names]
 
 
-def ensure(names: List[str]) -> None:
-    """Install what is missing, as root or through a sudo that asks nothing; otherwise say what to do and leave."""
+def ensure(names: list[str]) -> None:
+    """Install what is missing, as root or by a sudo that asks nothing; otherwise say what to do and leave."""
     if not is_debian():
         print("not a Debian: not checked, but needed: " + " ".join(names), file=sys.stderr)
         return
@@ -65,7 +67,9 @@ def ensure(names: List[str]) -> None:
     if os.geteuid() == 0:
         install(absent)
     elif _sudo_is_free():
-        subprocess.run(["sudo", "-n", sys.executable, __file__, *absent], stdin=subprocess.DEVNULL, check=True)
+        subprocess.run(
+            ["sudo", "-n", sys.executable, __file__, *absent], stdin=subprocess.DEVNULL, check=True
+        )
     else:
         by_hand = "apt-get update && " + shlex.join(install_command(absent))
         raise SystemExit(
@@ -74,7 +78,7 @@ def ensure(names: List[str]) -> None:
         )
 
 
-def install(names: List[str]) -> None:
+def install(names: list[str]) -> None:
     """Install packages as root: no questions, no recommendations, no daemon started."""
     print("installing system packages: " + " ".join(names), flush=True)
     env = dict(os.environ, DEBIAN_FRONTEND="noninteractive", NEEDRESTART_SUSPEND="1")

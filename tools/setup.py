@@ -1,7 +1,7 @@
 """Make ready everything that a purpose (demo, test, bench, lock) needs: system packages and `.venv`.
 
 Runs on a machine that has only Python and git; does nothing, quickly, when nothing is to be done.
-The syntax stays that of Python 3.7, so that an interpreter that is too old gets our message and not a SyntaxError.
+The syntax stays that of Python 3.7: an interpreter that is too old gets our message and not a SyntaxError.
 """
 
 from __future__ import annotations
@@ -16,7 +16,6 @@ import subprocess
 import sys
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Dict, List
 
 import debian
 
@@ -33,20 +32,21 @@ def main() -> None:
     purpose = parser.parse_args().purpose
     if sys.version_info < OLDEST:
         raise SystemExit(
-            "shale needs Python 3.11 or newer, and {} is {}: name another one, for example `make PYTHON=python3.12`".format(  # noqa: UP032
-                sys.executable, platform.python_version()
-            )
+            f"shale needs Python 3.11 or newer, and {sys.executable} is {platform.python_version()}: "
+            "name another one, for example `make PYTHON=python3.12 test`"
         )
     debian.ensure(debian.wanted(purpose) + _venv_package())
     _make_environment()
 
 
-def _venv_package() -> List[str]:
+def _venv_package() -> list[str]:
     """Debian keeps ensurepip, without which a new environment has no pip, in a package of its own."""
     if find_spec("ensurepip") is not None:
         return []
     if not debian.is_debian():
-        raise SystemExit(f"{sys.executable} lacks the module ensurepip: install it, or name another with PYTHON=")
+        raise SystemExit(
+            f"{sys.executable} lacks the module ensurepip: install it, or name another with PYTHON="
+        )
     return [f"python{sys.version_info[0]}.{sys.version_info[1]}-venv"]
 
 
@@ -64,17 +64,18 @@ def _make_environment() -> None:
         _pip(python, "--require-hashes", "--only-binary", ":all:", "--requirement", str(LOCK))
     STAMP.unlink(missing_ok=True)
     _pip(python, "--no-deps", "--no-build-isolation", "--editable", str(ROOT))
-    # Where the machine sets PYTHONDONTWRITEBYTECODE nothing else would ever compile, and every start is 3 times slower.
+    # Where the machine sets PYTHONDONTWRITEBYTECODE nothing else would ever compile, and every start would
+    # be three times slower.
     _run([python, "-m", "compileall", "-q", "-j", "0", str(VENV / "lib"), str(ROOT / "src")], check=False)
     STAMP.write_text(json.dumps(goal), encoding="ascii")
 
 
 def _interpreter() -> str:
-    """The interpreter to build on; not that of `.venv` itself, which is about to go, when it is the active one."""
+    """The interpreter to build on; never that of `.venv` itself, which is about to go."""
     return str(getattr(sys, "_base_executable", sys.executable))
 
 
-def _goal() -> Dict[str, str]:
+def _goal() -> dict[str, str]:
     interpreter = f"{sys.base_prefix} {platform.python_version()} {platform.machine()} {ROOT}"
     return {
         "environment": hashlib.sha256(LOCK.read_bytes() + interpreter.encode()).hexdigest(),
@@ -82,9 +83,9 @@ def _goal() -> Dict[str, str]:
     }
 
 
-def _read_stamp() -> Dict[str, str]:
+def _read_stamp() -> dict[str, str]:
     try:
-        stamp: Dict[str, str] = json.loads(STAMP.read_bytes())
+        stamp = json.loads(STAMP.read_bytes())
     except (OSError, ValueError):
         return {}
     return stamp if isinstance(stamp, dict) else {}
@@ -94,7 +95,7 @@ def _pip(python: str, *what: str) -> None:
     _run([python, "-m", "pip", "install", "-qq", "--disable-pip-version-check", "--no-input", *what])
 
 
-def _run(command: List[str], check: bool = True) -> None:  # noqa: FBT001, FBT002
+def _run(command: list[str], *, check: bool = True) -> None:
     env = dict(os.environ)
     for name in ("PYTHONDONTWRITEBYTECODE", "PYTHONPATH", "PYTHONHOME", "VIRTUAL_ENV"):
         env.pop(name, None)

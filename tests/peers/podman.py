@@ -1,0 +1,79 @@
+"""podman with a private store, private configuration and private locks."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from types import MappingProxyType
+
+from peers.ground import Ground
+from peers.process import Outcome, run, tool
+
+# Locks in shared memory would be shared with the machine's own podman, hence files.
+CONTAINERS_CONF = """\
+[engine]
+tmp_dir = "{folder}/tmp"
+static_dir = "{folder}/static"
+volume_path = "{folder}/volumes"
+lock_type = "file"
+events_logger = "file"
+cgroup_manager = "cgroupfs"
+"""
+
+REGISTRIES_CONF = """\
+short-name-mode = "disabled"
+unqualified-search-registries = []
+[[registry]]
+location = "127.0.0.1"
+insecure = true
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Podman:
+    """The podman command on a store of its own."""
+
+    env: MappingProxyType[str, str]
+    store: tuple[str, ...]
+
+    def __call__(
+        self, *args: str, stdin: str | None = None, timeout: float = 300, check: bool = True
+    ) -> Outcome:
+        """`podman ARGS` on this store; `timeout` in seconds. Loopback registries need no option of their own."""
+        command = [tool("podman", "podman"), *self.store, *args]
+        return run(command, env=self.env, stdin=stdin, timeout=timeout, check=check)
+
+
+@contextmanager
+def private_podman(ground: Ground) -> Iterator[Podman]:
+    """A podman with nothing in its store; overlay as root, plain folders (vfs) otherwise."""
+    folder = ground.fresh("podman")
+    driver = "overlay" if os.geteuid() == 0 else "vfs"
+    files = {
+        "CONTAINERS_CONF": ("containers.conf", CONTAINERS_CONF.format(folder=folder)),
+        "CONTAINERS_REGISTRIES_CONF": ("registries.conf", REGISTRIES_CONF),
+        "CONTAINERS_STORAGE_CONF": ("storage.conf", _storage(folder, driver)),
+    }
+    env = dict(ground.env)
+    for variable, (name, text) in files.items():
+        (folder / name).write_text(text, encoding="utf-8")
+        env[variable] = str(folder / name)
+    env["REGISTRY_AUTH_FILE"] = str(folder / "auth.json")
+    store = ("--root", f"{folder}/store", "--runroot", f"{folder}/run", "--storage-driver", driver)
+    podman = Podman(MappingProxyType(env), store)
+    try:
+        yield podman
+    finally:
+        podman("rm", "--all", "--force", "--time", "0")
+        podman("rmi", "--all", "--force")
+        # overlay keeps its root mounted on itself until the machine goes down
+        for point in ground.mounts():
+            if point.is_relative_to(folder):
+                run([tool("umount", "mount"), str(point)], env=env)
+
+
+def _storage(folder: Path, driver: str) -> str:
+    return f'[storage]\ndriver = "{driver}"\ngraphroot = "{folder}/store"\nrunroot = "{folder}/run"\n'

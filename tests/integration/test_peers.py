@@ -1,4 +1,4 @@
-"""The peers themselves: before anything is said about shale, this shows that what it is compared with works."""
+"""The peers themselves: what shale is compared with works, and leaves nothing behind."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import tarfile
 from pathlib import Path
 
 import pytest
+
 from peers.authority import Authority
 from peers.dockerd import DockerEngine
 from peers.fixtures import StartRegistry
@@ -167,14 +168,17 @@ def test_the_registry_keeps_an_artifact_and_its_subject(
 ) -> None:
     push(skopeo, artifact.subject, docker_registry, "busybox")
     push(skopeo, artifact.image, docker_registry, "busybox")
-    body = docker_registry.request(f"busybox/manifests/{artifact.image.digest}").body
-    assert json.loads(body)["subject"]["digest"] == artifact.subject.digest
+    answer = docker_registry.request(
+        f"busybox/manifests/{artifact.image.digest}", headers={"Accept": artifact.image.media_type}
+    )
+    assert answer.status == 200, answer.body
+    assert json.loads(answer.body)["subject"]["digest"] == artifact.subject.digest
 
 
 def test_images_are_made_once(images: Images, busybox_image: LayoutImage) -> None:
-    before = os.stat(busybox_image.layout)
+    before = busybox_image.layout.stat()
     assert images.busybox() == busybox_image
-    assert os.stat(busybox_image.layout).st_ino == before.st_ino
+    assert busybox_image.layout.stat().st_ino == before.st_ino
 
 
 def test_a_missing_tool_fails_the_test_and_names_the_package() -> None:

@@ -1,5 +1,5 @@
-"""Real peers for tests: engines, registries and tools from Debian's packages, and images made without shale.
+"""Real peers for tests: engines, registries and tools of Debian, and images made without shale.
 
-Reading order: `process` (starting programs), `ground` (where peers live, and how nothing of them is left), one
-file per peer, `layout` and `images` (what they exchange), `fixtures` (the names that tests ask for).
+Reading order: `process` (starting programs), `ground` (where peers live, and how they leave nothing),
+one file per peer, `layout` and `images` (what they exchange), `fixtures` (the names that tests ask for).
 """

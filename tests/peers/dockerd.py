@@ -1,4 +1,4 @@
-"""Debian's Docker engine with a private data folder, on a unix socket, and the docker command to talk to it."""
+"""Debian's Docker engine with a private data folder, on a unix socket, and the docker command for it."""
 
 from __future__ import annotations
 

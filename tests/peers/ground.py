@@ -85,7 +85,7 @@ class Ground:
         return self.processes(), self.mounts()
 
     def clear(self, *, patience: float = 5) -> list[str]:
-        """End and unmount everything, delete the folder; answer with what was left after `patience` seconds."""
+        """End, unmount and delete everything; answer with what was left after `patience` seconds."""
         processes, mounts = self._settled(patience)
         for pid in processes:
             try:

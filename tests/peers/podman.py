@@ -7,14 +7,20 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from resource import RLIMIT_NOFILE, RLIMIT_NPROC, getrlimit
 from types import MappingProxyType
 
 from peers.ground import Ground
 from peers.process import Outcome, run, tool
 
 # Locks in shared memory would be shared with the machine's own podman, hence files.
+# Limits as they are here: podman wishes for more, which is refused where root may not raise them.
+# runc, because crun 1.8 refuses cgroups in hybrid mode.
 CONTAINERS_CONF = """\
+[containers]
+default_ulimits = ["nofile={files}:{files}", "nproc={processes}:{processes}"]
 [engine]
+runtime = "runc"
 tmp_dir = "{folder}/tmp"
 static_dir = "{folder}/static"
 volume_path = "{folder}/volumes"
@@ -42,7 +48,7 @@ class Podman:
     def __call__(
         self, *args: str, stdin: str | None = None, timeout: float = 300, check: bool = True
     ) -> Outcome:
-        """`podman ARGS` on this store; `timeout` in seconds. Loopback registries need no option of their own."""
+        """`podman ARGS` on this store; `timeout` in seconds. Loopback registries need no option."""
         command = [tool("podman", "podman"), *self.store, *args]
         return run(command, env=self.env, stdin=stdin, timeout=timeout, check=check)
 
@@ -53,15 +59,18 @@ def private_podman(ground: Ground) -> Iterator[Podman]:
     folder = ground.fresh("podman")
     driver = "overlay" if os.geteuid() == 0 else "vfs"
     files = {
-        "CONTAINERS_CONF": ("containers.conf", CONTAINERS_CONF.format(folder=folder)),
+        "CONTAINERS_CONF": (
+            "containers.conf",
+            _containers(folder),
+        ),
         "CONTAINERS_REGISTRIES_CONF": ("registries.conf", REGISTRIES_CONF),
+        "REGISTRY_AUTH_FILE": ("auth.json", "{}"),
         "CONTAINERS_STORAGE_CONF": ("storage.conf", _storage(folder, driver)),
     }
     env = dict(ground.env)
     for variable, (name, text) in files.items():
         (folder / name).write_text(text, encoding="utf-8")
         env[variable] = str(folder / name)
-    env["REGISTRY_AUTH_FILE"] = str(folder / "auth.json")
     store = ("--root", f"{folder}/store", "--runroot", f"{folder}/run", "--storage-driver", driver)
     podman = Podman(MappingProxyType(env), store)
     try:
@@ -73,6 +82,11 @@ def private_podman(ground: Ground) -> Iterator[Podman]:
         for point in ground.mounts():
             if point.is_relative_to(folder):
                 run([tool("umount", "mount"), str(point)], env=env)
+
+
+def _containers(folder: Path) -> str:
+    files, processes = getrlimit(RLIMIT_NOFILE)[0], getrlimit(RLIMIT_NPROC)[0]
+    return CONTAINERS_CONF.format(folder=folder, files=files, processes=processes)
 
 
 def _storage(folder: Path, driver: str) -> str:

@@ -72,7 +72,7 @@ class Registry:
         headers: Mapping[str, str] | None = None,
         body: bytes | None = None,
     ) -> Answer:
-        """One plain request below `/v2/`, with nothing of shale's; statuses of 400 and above are answers too."""
+        """One plain request below `/v2/`, with nothing of shale's; errors are answers too."""
         request = urllib.request.Request(f"{self.url}/v2/{path}", method=method, data=body)
         for name, value in (headers or {}).items():
             request.add_header(name, value)

@@ -31,9 +31,9 @@ class TarWriter:
         """A regular file; `more` are further fields of `tarfile.TarInfo`."""
         self._add(name, tarfile.REGTYPE, mode, body, more)
 
-    def link(self, name: str, target: str) -> None:
-        """A hard link."""
-        self._add(name, tarfile.LNKTYPE, 0o644, more={"linkname": target})
+    def link(self, name: str, target: str, mode: int, **more: object) -> None:
+        """A hard link. Engines apply its mode and owner to the file itself, so they must be the file's."""
+        self._add(name, tarfile.LNKTYPE, mode, more={"linkname": target, **more})
 
     def symlink(self, name: str, target: str) -> None:
         self._add(name, tarfile.SYMTYPE, 0o777, more={"linkname": target})
@@ -68,7 +68,7 @@ def busybox(path: Path, env: Mapping[str, str]) -> None:
         tar.file("bin/busybox", Path(program).read_bytes(), 0o755)
         for applet in applets:
             if applet != "busybox":
-                tar.link(f"bin/{applet}", "bin/busybox")
+                tar.link(f"bin/{applet}", "bin/busybox", 0o755)
 
 
 def many_files(path: Path) -> None:
@@ -85,7 +85,7 @@ def many_files(path: Path) -> None:
         tar.file("srv/owned", b"owned\n", 0o640, uid=1_000, gid=2_000_000_000)
         tar.file("srv/setuid", b"#!/bin/sh\n", 0o4755)
         tar.file("srv/noted", b"noted\n", pax_headers={"SCHILY.xattr.user.note": "an extended attribute"})
-        tar.link("srv/hard", "srv/owned")
+        tar.link("srv/hard", "srv/owned", 0o640, uid=1_000, gid=2_000_000_000)
         tar.symlink("srv/soft", "files/00/000")
         tar.symlink("srv/outside", "../../../../etc/passwd")
 

@@ -7,18 +7,17 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from resource import RLIMIT_NOFILE, RLIMIT_NPROC, getrlimit
 from types import MappingProxyType
 
 from peers.ground import Ground
 from peers.process import Outcome, run, tool
 
 # Locks in shared memory would be shared with the machine's own podman, hence files.
-# Limits as they are here: podman wishes for more, which is refused where root may not raise them.
+# Low limits: those that podman wishes for are refused where root lacks CAP_SYS_RESOURCE.
 # runc, because crun 1.8 refuses cgroups in hybrid mode.
 CONTAINERS_CONF = """\
 [containers]
-default_ulimits = ["nofile={files}:{files}", "nproc={processes}:{processes}"]
+default_ulimits = ["nofile=1024:1024", "nproc=1024:1024"]
 [engine]
 runtime = "runc"
 tmp_dir = "{folder}/tmp"
@@ -61,7 +60,7 @@ def private_podman(ground: Ground) -> Iterator[Podman]:
     files = {
         "CONTAINERS_CONF": (
             "containers.conf",
-            _containers(folder),
+            CONTAINERS_CONF.format(folder=folder),
         ),
         "CONTAINERS_REGISTRIES_CONF": ("registries.conf", REGISTRIES_CONF),
         "REGISTRY_AUTH_FILE": ("auth.json", "{}"),
@@ -82,11 +81,6 @@ def private_podman(ground: Ground) -> Iterator[Podman]:
         for point in ground.mounts():
             if point.is_relative_to(folder):
                 run([tool("umount", "mount"), str(point)], env=env)
-
-
-def _containers(folder: Path) -> str:
-    files, processes = getrlimit(RLIMIT_NOFILE)[0], getrlimit(RLIMIT_NPROC)[0]
-    return CONTAINERS_CONF.format(folder=folder, files=files, processes=processes)
 
 
 def _storage(folder: Path, driver: str) -> str:

@@ -67,9 +67,9 @@ def ensure(names: list[str]) -> None:
     if os.geteuid() == 0:
         install(absent)
     elif _sudo_is_free():
-        subprocess.run(
-            ["sudo", "-n", sys.executable, __file__, *absent], stdin=subprocess.DEVNULL, check=True
-        )
+        as_root = ["sudo", "-n", sys.executable, __file__, *absent]
+        if subprocess.run(as_root, stdin=subprocess.DEVNULL, check=False).returncode != 0:
+            raise SystemExit("the system packages were not installed: the reason stands above")
     else:
         by_hand = "apt-get update && " + shlex.join(install_command(absent))
         raise SystemExit(
@@ -85,7 +85,18 @@ def install(names: list[str]) -> None:
     lock = ["-o", "DPkg::Lock::Timeout=300"]
     with _nothing_is_started():
         for command in (["apt-get", "update", "-qq", *lock], [*install_command(names), "-qq", *lock]):
-            subprocess.run(command, env=env, stdin=subprocess.DEVNULL, check=True)
+            _quietly(command, env)
+
+
+def _quietly(command: list[str], env: dict[str, str]) -> None:
+    """Run a command; what it says matters only when it fails."""
+    merged = subprocess.STDOUT
+    done = subprocess.run(
+        command, env=env, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=merged, check=False
+    )
+    if done.returncode != 0:
+        said = done.stdout.decode(errors="replace")
+        raise SystemExit(f"{said}\nfailed with exit code {done.returncode}: {shlex.join(command)}")
 
 
 def _sudo_is_free() -> bool:

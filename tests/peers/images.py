@@ -143,7 +143,9 @@ def open_images(surroundings: Mapping[str, str], env: Mapping[str, str]) -> Imag
     home = surroundings.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")  # noqa: PTH111
     cache = Path(home) / "shale-tests"
     cache.mkdir(parents=True, exist_ok=True)
-    return Images(cache, env)
+    # Packages may be reached through a proxy; peers on loopback never are.
+    proxies = {name: value for name, value in surroundings.items() if name.lower().endswith("_proxy")}
+    return Images(cache, {**env, **proxies})
 
 
 def _key(ingredients: bytes) -> str:

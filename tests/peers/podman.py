@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -54,24 +53,11 @@ class Podman:
 
 @contextmanager
 def private_podman(ground: Ground) -> Iterator[Podman]:
-    """A podman with nothing in its store; overlay as root, plain folders (vfs) otherwise."""
+    """A podman with nothing in its store: overlay, or plain folders (vfs) where overlay does not work."""
     folder = ground.fresh("podman")
-    driver = "overlay" if os.geteuid() == 0 else "vfs"
-    files = {
-        "CONTAINERS_CONF": (
-            "containers.conf",
-            CONTAINERS_CONF.format(folder=folder),
-        ),
-        "CONTAINERS_REGISTRIES_CONF": ("registries.conf", REGISTRIES_CONF),
-        "REGISTRY_AUTH_FILE": ("auth.json", "{}"),
-        "CONTAINERS_STORAGE_CONF": ("storage.conf", _storage(folder, driver)),
-    }
-    env = dict(ground.env)
-    for variable, (name, text) in files.items():
-        (folder / name).write_text(text, encoding="utf-8")
-        env[variable] = str(folder / name)
-    store = ("--root", f"{folder}/store", "--runroot", f"{folder}/run", "--storage-driver", driver)
-    podman = Podman(MappingProxyType(env), store)
+    podman = _podman(ground, folder, "overlay")
+    if podman("info", check=False).code != 0:
+        podman = _podman(ground, folder, "vfs")
     try:
         yield podman
     finally:
@@ -83,5 +69,18 @@ def private_podman(ground: Ground) -> Iterator[Podman]:
                 run([tool("umount", "mount"), str(point)], env=env)
 
 
-def _storage(folder: Path, driver: str) -> str:
-    return f'[storage]\ndriver = "{driver}"\ngraphroot = "{folder}/store"\nrunroot = "{folder}/run"\n'
+def _podman(ground: Ground, folder: Path, driver: str) -> Podman:
+    root, runroot = folder / f"{driver}-store", folder / f"{driver}-run"
+    storage = f'[storage]\ndriver = "{driver}"\ngraphroot = "{root}"\nrunroot = "{runroot}"\n'
+    files = {
+        "CONTAINERS_CONF": ("containers.conf", CONTAINERS_CONF.format(folder=folder)),
+        "CONTAINERS_REGISTRIES_CONF": ("registries.conf", REGISTRIES_CONF),
+        "CONTAINERS_STORAGE_CONF": ("storage.conf", storage),
+        "REGISTRY_AUTH_FILE": ("auth.json", "{}"),
+    }
+    env = dict(ground.env)
+    for variable, (name, text) in files.items():
+        (folder / name).write_text(text, encoding="utf-8")
+        env[variable] = str(folder / name)
+    store = ("--root", str(root), "--runroot", str(runroot), "--storage-driver", driver)
+    return Podman(MappingProxyType(env), store)

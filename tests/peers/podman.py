@@ -66,7 +66,7 @@ def private_podman(ground: Ground) -> Iterator[Podman]:
         # overlay keeps its root mounted on itself until the machine goes down
         for point in ground.mounts():
             if point.is_relative_to(folder):
-                run([tool("umount", "mount"), str(point)], env=env)
+                run([tool("umount", "mount"), str(point)], env=podman.env)
 
 
 def _podman(ground: Ground, folder: Path, driver: str) -> Podman:

@@ -1,0 +1,1 @@
+"""shale: a container image engine with no daemon."""

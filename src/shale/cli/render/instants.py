@@ -47,9 +47,7 @@ def parse_duration(text: str) -> int:
     body = text[1:] if text[:1] in ("+", "-") else text
     if body == "0":
         return 0
-    if len(text) > 200 or not re.fullmatch(
-        r"(?:(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:ns|us|µs|μs|ms|s|m|h))+", body
-    ):
+    if len(text) > 200 or not re.fullmatch(r"(?:(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:ns|us|µs|μs|ms|s|m|h))+", body):
         raise InvalidDuration(f"invalid duration {text!r}: write it as 300ms, 1.5h or 2h45m")
     total = 0
     for whole, fraction, unit in re.findall(r"([0-9]*)\.?([0-9]*)(ns|us|µs|μs|ms|s|m|h)", body):

@@ -12,9 +12,7 @@ from unicodedata import combining, east_asian_width
 __all__ = ["display_width", "ellipsis", "escape_controls"]
 
 # Invisible characters that reorder or hide the text around them (Unicode TR 36, "text spoofing").
-_DECEIVING: Final = frozenset(
-    "\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069\ufeff"
-)
+_DECEIVING: Final = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069\ufeff")
 
 
 def escape_controls(text: str, keep: str = "") -> str:

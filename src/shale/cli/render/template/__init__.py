@@ -9,7 +9,7 @@ what people know how to search for is found; an unknown field also names the fie
 Left out: complex numbers, `call`, channels and functions as values. `len`, `slice`, `index` and `truncate`
 count bytes of UTF-8, as in Go.
 
-Reading order: `nodes`, `lexer`, `parser`, `runtime`, `compiler`, `functions`, `verbs`.
+Reading order: `nodes`, `lexer`, `expressions`, `parser`, `runtime`, `operands`, `compiler`, `functions`.
 """
 
 from __future__ import annotations

@@ -6,11 +6,12 @@ from collections.abc import Callable, Mapping
 from typing import Final, TypeAlias
 
 from shale.cli.render.template import nodes
+from shale.cli.render.template.calls import Expression
 from shale.cli.render.template.failure import TemplateError
 from shale.cli.render.template.functions import FUNCTIONS, Function
 from shale.cli.render.template.gotext import is_true, text_of
 from shale.cli.render.template.limits import MAX_DEPTH
-from shale.cli.render.template.operands import Expression, OperandCompiler
+from shale.cli.render.template.operands import OperandCompiler
 from shale.cli.render.template.parser import Definition, Parsed, parse
 from shale.cli.render.template.runtime import Run, State, elements_of
 
@@ -174,7 +175,7 @@ class _Compiler:
 
         def run(state: State, dot: object) -> int:
             empty = True
-            for index, element in elements_of(collection(state, dot), place):
+            for index, element in elements_of(collection(state, dot), place, pairs=index_slot is not None):
                 empty = False
                 state.run.step(place)
                 if element_slot is not None:

@@ -134,14 +134,10 @@ Block: TypeAlias = tuple[Statement, ...]
 def source(node: Operand | Command | TemplateCall) -> str:
     """The node as Go writes it in an error."""
     match node:
-        case Dot():
-            return "."
-        case Nil():
-            return "nil"
-        case Literal():
-            return node.text
-        case Function():
-            return node.name
+        case Dot() | Nil():
+            return "." if isinstance(node, Dot) else "nil"
+        case Literal() | Function():
+            return node.text if isinstance(node, Literal) else node.name
         case Field():
             return "." + ".".join(node.names)
         case Variable():

@@ -2,48 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from typing import Final, TypeAlias
+from collections.abc import Mapping, Sequence
 
 from shale.cli.render.template import nodes
-from shale.cli.render.template.failure import CallFailure
-from shale.cli.render.template.functions import Function, Kind
-from shale.cli.render.template.gotext import is_true, type_name
-from shale.cli.render.template.limits import MAX_STRING
+from shale.cli.render.template.calls import MISSING, Expression, Stage, argument, call, logical
+from shale.cli.render.template.functions import Function
 from shale.cli.render.template.runtime import Place, State, call_method, lookup
 from shale.cli.render.values import Method
 
-__all__ = ["MISSING", "Expression", "OperandCompiler"]
-
-
-class _Missing:
-    """The type of `MISSING`."""
-
-    __slots__ = ()
-
-
-MISSING: Final = _Missing()
-"""What the first command of a pipeline is given."""
-
-Expression: TypeAlias = Callable[[State, object], object]
-Stage: TypeAlias = Callable[[State, object, object], object]
-_GO_NAMES: Final[Mapping[Kind, str]] = {
-    "any": "interface {}",
-    "string": "string",
-    "int": "int",
-    "strings": "[]string",
-}
-_LITERAL_NAMES: Final[Mapping[Kind, str]] = {"string": "string", "int": "integer", "strings": "[]string"}
-
-
-def _fits(kind: Kind, value: object) -> bool:
-    if kind == "string":
-        return isinstance(value, str)
-    if kind == "int":
-        return isinstance(value, int) and not isinstance(value, bool)
-    if kind == "strings":
-        return isinstance(value, (list, tuple)) and all(isinstance(item, str) for item in value)
-    return True
+__all__ = ["OperandCompiler"]
 
 
 class OperandCompiler:
@@ -144,8 +111,6 @@ class OperandCompiler:
     def _command(self, node: nodes.Command) -> Stage:
         first = node.words[0]
         match first:
-            case nodes.Function(name="and" | "or"):
-                return self._logical(first, node)
             case nodes.Function():
                 return self._call(first, node)
             case nodes.Field() | nodes.Chain():
@@ -182,7 +147,7 @@ class OperandCompiler:
             for step in steps:
                 value = step(state, value)
             value = lookup(value, last, place)
-            given = [argument(state, dot) for argument in arguments]
+            given = [word(state, dot) for word in arguments]
             if final is not MISSING:
                 given.append(final)
             if type(value) is Method:
@@ -193,91 +158,16 @@ class OperandCompiler:
 
         return evaluate
 
-    def _logical(self, first: nodes.Function, node: nodes.Command) -> Stage:
-        """`and` stops at the first value that is false, `or` at the first that is true."""
-        arguments = [self.operand(word) for word in node.words[1:]]
-        decisive = first.name == "or"
-        place = self.place(first)
-
-        def evaluate(state: State, dot: object, final: object) -> object:
-            value = final
-            for argument in arguments:
-                value = argument(state, dot)
-                if is_true(value) is decisive:
-                    return value
-            if value is MISSING:
-                raise place.error(f"wrong number of args for {first.name}: want at least 1 got 0")
-            return value if final is MISSING else final
-
-        return evaluate
-
     def _call(self, first: nodes.Function, node: nodes.Command) -> Stage:
+        place, words = self.place(first), node.words[1:]
+        if first.name in ("and", "or"):
+            return logical(first.name, [self.operand(word) for word in words], place)
         function = self._functions[first.name]
-        words = node.words[1:]
-        arguments = [self._argument(function, index, word) for index, word in enumerate(words)]
-        place, whole = self.place(first), self.place(node)
-        least, many = len(function.takes), function.rest is not None
-        given = len(arguments)
-
-        def evaluate(state: State, dot: object, final: object) -> object:
-            count = given + (final is not MISSING)
-            if count < least or (count > least and not many):
-                want = f"at least {least}" if many else f"{least}"
-                raise place.error(f"wrong number of args for {first.name}: want {want} got {count}")
-            values = [argument(state, dot) for argument in arguments]
-            if final is not MISSING:
-                _check(function, given, final, place)
-                values.append(final)
-            try:
-                result = function.call(*values)
-            except CallFailure as failure:
-                raise whole.error(f"error calling {first.name}: {failure}") from None
-            if type(result) is str and len(result) > MAX_STRING:
-                raise whole.error(
-                    f"error calling {first.name}: the text is longer than {MAX_STRING} characters"
-                )
-            return result
-
-        return evaluate
-
-    def _argument(self, function: Function, index: int, node: nodes.Operand) -> Expression:
-        """An argument, with a check where the function wants a certain kind."""
-        value = self.operand(node)
-        kind = _kind_at(function, index)
-        if kind == "any":
-            return value
-        place = self.place(node)
-        if isinstance(node, (nodes.Literal, nodes.Nil)):
-            return _constant(node, kind, value, place)
-
-        def checked(state: State, dot: object) -> object:
-            result = value(state, dot)
-            _check(function, index, result, place)
-            return result
-
-        return checked
-
-
-def _constant(node: nodes.Literal | nodes.Nil, kind: Kind, value: Expression, place: Place) -> Expression:
-    if isinstance(node, nodes.Literal) and _fits(kind, node.value):
-        return value
-
-    def refuse(_state: State, _dot: object) -> object:
-        if isinstance(node, nodes.Nil):
-            raise place.error(f"cannot assign nil to {_GO_NAMES[kind]}")
-        raise place.error(f"expected {_LITERAL_NAMES[kind]}; found {node.text}")
-
-    return refuse
-
-
-def _kind_at(function: Function, index: int) -> Kind:
-    return function.takes[index] if index < len(function.takes) else function.rest or "any"
-
-
-def _check(function: Function, index: int, value: object, place: Place) -> None:
-    kind = _kind_at(function, index)
-    if not _fits(kind, value):
-        raise place.error(f"wrong type for value; expected {_GO_NAMES[kind]}; got {type_name(value)}")
+        arguments = [
+            argument(function, index, word, self.operand(word), self.place(word))
+            for index, word in enumerate(words)
+        ]
+        return call(first.name, function, arguments, place, self.place(node))
 
 
 def _one_field(name: str, place: Place) -> Expression:

@@ -116,8 +116,13 @@ def call_method(method: Method, arguments: list[object], name: str, place: Place
     return method.function(*arguments)
 
 
-def elements_of(value: object, place: Place) -> Iterator[tuple[object, object]]:
+def elements_of(value: object, place: Place, *, pairs: bool) -> Iterator[tuple[object, object]]:
     """Index and element of what `range` goes over; maps in the order of their keys, as Go does.
+
+    Args:
+        value: a list, a map, a number to count up to, or nil.
+        place: for errors.
+        pairs: whether the template wants both; a number has no index beside itself.
 
     Raises:
         TemplateError: the value is nothing to go over.
@@ -131,5 +136,7 @@ def elements_of(value: object, place: Place) -> Iterator[tuple[object, object]]:
     if isinstance(value, Mapping):
         return ((name, value[name]) for name in sorted(value))
     if isinstance(value, int) and not isinstance(value, bool):
+        if pairs:
+            raise place.error(f"can't use {value} to iterate over more than one variable")
         return ((number, number) for number in range(value))
     raise place.error(f"range can't iterate over {text_of(value)[:100]}")

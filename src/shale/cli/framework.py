@@ -53,11 +53,9 @@ class Group(click.Group):
             path = ctx.command_path
             guess = _nearest(name, self.list_commands(ctx))
             hint = f"\n\nDid you mean {guess}?" if guess else ""
-            error = click.UsageError(
+            raise click.UsageError(
                 f"unknown command: {path} {name}{hint}\n\nRun '{path} --help' for more information"
             )
-            error.exit_code = FAILED
-            raise error
         return super().resolve_command(ctx, args)
 
     def format_usage(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:

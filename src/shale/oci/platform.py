@@ -14,7 +14,15 @@ import msgspec
 
 from shale.errors import Invalid
 
-__all__ = ["InvalidPlatform", "Platform", "best_match", "format_platform", "host_platform", "parse_platform", "ranked"]
+__all__ = [
+    "InvalidPlatform",
+    "Platform",
+    "best_match",
+    "format_platform",
+    "host_platform",
+    "parse_platform",
+    "ranked",
+]
 
 
 class InvalidPlatform(Invalid):
@@ -130,7 +138,9 @@ def parse_platform(text: str, host: Platform) -> Platform:
     found = normalise(Platform(os=host.os, architecture=parts[0]))
     if found.architecture in _KNOWN_ARCH:
         return found
-    raise InvalidPlatform(f"invalid platform {text!r}: no operating system or architecture of that name is known")
+    raise InvalidPlatform(
+        f"invalid platform {text!r}: no operating system or architecture of that name is known"
+    )
 
 
 def ranked(wanted: Platform) -> Sequence[Platform]:

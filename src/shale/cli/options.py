@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Final
 
 import click
@@ -14,6 +15,8 @@ __all__ = [
     "platform_option",
     "quiet_option",
 ]
+
+_Decorator: TypeAlias = Callable[[Callable[..., Any]], Callable[..., Any]]
 
 FORMAT_HELP: Final = """Format output using a custom template:
 'table':            Print output in table format with column headers (default)

@@ -19,8 +19,9 @@ def image_table(image: Image) -> str:
         f"<td>{layer.content_size:,}</td><td><code>{escape(layer.created_by)}</code></td></tr>"
         for layer in image.layers
     )
+    platform = escape(image.platform.platform)
     return (
-        f"<table><caption>{title} &middot; {escape(image.platform.platform)} &middot; {image.size:,} bytes</caption>"
+        f"<table><caption>{title} &middot; {platform} &middot; {image.size:,} bytes</caption>"
         "<thead><tr><th>Layer</th><th>Compressed</th><th>Files</th><th>Created by</th></tr></thead>"
         f"<tbody>{rows}</tbody></table>"
     )

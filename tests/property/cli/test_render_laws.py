@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from contextlib import suppress
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -17,75 +18,29 @@ from shale.cli.render.template import TemplateError, compile_template
 from shale.cli.render.template.literals import quote, unquote
 from shale.cli.render.units import InvalidSize, bytes_size, human_size, parse_memory, parse_size
 
-PIECES = st.sampled_from(
-    [
-        "{{",
-        "}}",
-        "{{-",
-        "-}}",
-        "/*",
-        "*/",
-        "if",
-        "else",
-        "end",
-        "range",
-        "with",
-        "define",
-        "template",
-        "block",
-        "break",
-        "continue",
-        ".",
-        ".A",
-        ".B.C",
-        "$",
-        "$x",
-        ":=",
-        "=",
-        ",",
-        "|",
-        "(",
-        ")",
-        '"a"',
-        "`b`",
-        "'c'",
-        "1",
-        "-2",
-        "3.5",
-        "0x1p-2",
-        "nil",
-        "true",
-        "printf",
-        "print",
-        "len",
-        "index",
-        "slice",
-        "eq",
-        "lt",
-        "and",
-        "or",
-        "not",
-        "json",
-        "join",
-        "split",
-        "pad",
-        "x",
-    ]
-    + [" ", "\n", "text", '"%v %d %[9]s %*x"', "\x1b", "é"]
-)
+WORDS = """
+    {{ }} {{- -}} /* */ if else end range with define template block break continue . .A .B.C $ $x := = , | ( )
+    "a" `b` 'c' 1 -2 3.5 0x1p-2 nil true printf print len index slice eq lt and or not json join split pad x
+"""
+PIECES = st.sampled_from([*WORDS.split(), " ", "\n", "text", '"%v %d %[9]s %*x"', "\x1b", "é"])
 VALUE = {"A": "x", "B": {"C": [1, 2.5, None, "é"]}, "x": True}
 
 
-@settings(max_examples=300, deadline=None)
+def rendered_or_refused(template: str) -> str:
+    """The text, or the message of the only error there may be."""
+    try:
+        return compile_template(template).render(VALUE)
+    except TemplateError as error:
+        return error.message
+
+
+@settings(max_examples=200, deadline=None)
 @given(st.one_of(st.text(max_size=60), st.lists(PIECES, max_size=25).map("".join)))
 def test_any_text_is_a_template_or_a_template_error(text: str) -> None:
     for template in (text, "{{" + text + "}}", "{{range .B.C}}" + text + "{{end}}"):
-        try:
-            rendered = compile_template(template).render(VALUE)
-        except TemplateError as error:
-            assert error.message.startswith("template parsing error: ")
-        else:
-            assert isinstance(rendered, str)
+        assert isinstance(rendered_or_refused(template), str)
+    if "{{" not in text:
+        assert rendered_or_refused(text) == text
 
 
 @given(
@@ -103,7 +58,7 @@ def test_a_quoted_string_reads_back(text: str) -> None:
 
 
 JSON = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
+    st.none() | st.booleans() | st.integers() | st.floats(-1e15, 1e15) | st.text(),
     lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
     max_leaves=20,
 )
@@ -136,14 +91,10 @@ def test_sizes_and_moments_refuse_with_their_own_errors(text: str) -> None:
         (parse_memory, InvalidSize),
         (parse_duration, InvalidDuration),
     ):
-        try:
+        with suppress(refusal):
             assert isinstance(read(text), int)
-        except refusal:
-            pass
-    try:
-        parse_until(text, 0)
-    except InvalidMoment:
-        pass
+    with suppress(InvalidMoment):
+        assert isinstance(parse_until(text, 0), int)
 
 
 @given(st.integers(0, 10**6), st.integers(0, 59), st.integers(0, 999))

@@ -215,7 +215,10 @@ def test_system_df(case: dict[str, Any]) -> None:
 
 
 def test_json_is_one_sorted_object_a_line() -> None:
-    rows = [{"Tag": "<none>", "ID": "a"}, {"Tag": "v1", "ID": "b", "Label": Method(1, str)}]
+    rows: list[dict[str, object]] = [
+        {"Tag": "<none>", "ID": "a"},
+        {"Tag": "v1", "ID": "b", "Label": Method(1, str)},
+    ]
     lines = '{"ID":"a","Tag":"\\u003cnone\\u003e"}\n{"ID":"b","Tag":"v1"}\n'
     assert write_rows(rows, "json", {}) == lines
     assert write_rows(rows, "{{json .}}", {}) == lines

@@ -110,13 +110,12 @@ def test_an_error_in_a_named_template_says_which() -> None:
         compile_template('{{define "row"}}{{.X}}{{end}}{{template "row" .}}').render({"Y": 1})
 
 
-NESTED_LOOPS = "".join(
-    [
-        '{{define "a"}}{{range 99}}{{template "b"}}{{end}}{{end}}',
-        '{{define "b"}}{{range 99}}{{template "c"}}{{end}}{{end}}',
-        '{{define "c"}}{{range 999}}{{end}}{{end}}{{template "a"}}',
-    ]
-)
+NESTED_LOOPS = """
+    {{define "a"}}{{range 99}}{{template "b"}}{{end}}{{end}}
+    {{define "b"}}{{range 99}}{{template "c"}}{{end}}{{end}}
+    {{define "c"}}{{range 999}}{{end}}{{end}}
+    {{template "a"}}
+"""
 
 
 @pytest.mark.parametrize(

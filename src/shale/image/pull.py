@@ -17,6 +17,7 @@ from shale.image.graph import Graph, Node, walk
 from shale.image.intake import DiffIDMismatch, Intake
 from shale.image.parallel import Stop, run_all
 from shale.image.ports import BlobSink, Document, Source
+from shale.oci import mediatype
 from shale.oci.config import ImageConfig, parse_config
 from shale.oci.descriptor import Descriptor
 from shale.oci.digest import DiffID, Digest
@@ -183,16 +184,16 @@ class Puller:
     def _has(self, manifest: Manifest) -> bool:
         """Whether an image is here already, whole and verified."""
         records = self._store.content.layers(manifest.layers)
-        if not self._store.content.is_complete(manifest) or any(
-            layer.digest not in records for layer in manifest.layers
-        ):
+        if not self._store.content.is_complete(manifest):
             return False
         expectation = _Expectation(manifest)
         expectation.tell(self._config(manifest))
         for position, layer in enumerate(manifest.layers):
-            expected, found = expectation.of(position), records[layer.digest].diff_id
-            if found != expected:
-                raise DiffIDMismatch(layer.digest, expected, found)
+            record = records.get(layer.digest)
+            if record is None and mediatype.is_layer(layer.media_type):
+                return False
+            if record is not None and record.diff_id != expectation.of(position):
+                raise DiffIDMismatch(layer.digest, expectation.of(position), record.diff_id)
         return True
 
     def _image(self, intake: Intake, source: Source, manifest: Manifest) -> None:
@@ -212,10 +213,12 @@ class Puller:
         positions = {layer.digest: at for at, layer in reversed(list(enumerate(manifest.layers)))}
         largest_first = sorted(positions.values(), key=lambda at: -manifest.layers[at].size)
         tasks: list[Callable[[], None]] = [bring_config]
-        tasks += [
-            partial(intake.layer, source, manifest.layers[at], partial(expectation.of, at))
-            for at in largest_first
-        ]
+        for at in largest_first:
+            layer = manifest.layers[at]
+            if mediatype.is_layer(layer.media_type):
+                tasks.append(partial(intake.layer, source, layer, partial(expectation.of, at)))
+            else:
+                tasks.append(partial(intake.blob, source, layer))
         run_all(tasks, max(2, self._jobs), self._stop)
 
     def _config(self, manifest: Manifest) -> ImageConfig:

@@ -284,3 +284,4 @@ def test_quiet_leaves_a_template_of_the_user_alone() -> None:
     assert choose_format("{{.Tag}}", styles, quiet=True) == "{{.Tag}}"
     assert choose_format("json", styles, quiet=True) == "json"
     assert choose_format("raw", styles) == "raw"
+    assert choose_format("table ", styles) == choose_format("", styles) == "table {{.ID}}"

@@ -1,0 +1,1 @@
+"""Doubles that go wrong on purpose."""

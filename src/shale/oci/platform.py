@@ -14,7 +14,7 @@ import msgspec
 
 from shale.errors import Invalid
 
-__all__ = ["InvalidPlatform", "Platform", "best_match", "format_platform", "parse_platform", "ranked"]
+__all__ = ["InvalidPlatform", "Platform", "best_match", "format_platform", "host_platform", "parse_platform", "ranked"]
 
 
 class InvalidPlatform(Invalid):
@@ -90,6 +90,14 @@ def format_platform(platform: Platform) -> str:
     return "/".join(part for part in parts if part) if platform.os else "unknown"
 
 
+def host_platform(machine: str, system: str) -> Platform:
+    """The platform of a machine, from what uname(2) says of it: `x86_64` and `Linux`, say."""
+    variants = {"armv7l": "v7", "armv6l": "v6", "armv5l": "v5", "armv8l": "v7"}
+    if machine in variants:
+        return Platform(os=_normalise_os(system), architecture="arm", variant=variants[machine])
+    return normalise(Platform(os=system, architecture=machine))
+
+
 def parse_platform(text: str, host: Platform) -> Platform:
     """Read a platform as a person writes it, and normalise it.
 
@@ -100,12 +108,51 @@ def parse_platform(text: str, host: Platform) -> Platform:
     Raises:
         InvalidPlatform: the form is wrong, or the single word is no os or architecture that is known.
     """
-    raise NotImplementedError
+    parts = text.split("/")
+    if "*" in text:
+        raise InvalidPlatform(f"invalid platform {text!r}: wildcards are not supported")
+    if len(parts) > 3 or not all(_TOKEN.match(part) for part in parts[1:]):
+        raise InvalidPlatform(f"invalid platform {text[:100]!r}: expected os[/arch[/variant]]")
+    match = _OS.match(parts[0])
+    if match is None:
+        raise InvalidPlatform(f"invalid platform {text[:100]!r}: {parts[0][:60]!r} is not an operating system")
+    version = match[2] or None
+    features = tuple(sorted(match[3].split("+")[1:])) if match[3] else None
+    if len(parts) > 1:
+        found = normalise(Platform(os=match[1], architecture=parts[1], variant="".join(parts[2:]) or None))
+        return msgspec.structs.replace(found, os_version=version, os_features=features)
+    name = _normalise_os(match[1])
+    if name in _KNOWN_OS:
+        variant = host.variant if host.architecture == "arm" else None
+        return Platform(
+            os=name, architecture=host.architecture, variant=variant, os_version=version, os_features=features
+        )
+    found = normalise(Platform(os=host.os, architecture=parts[0]))
+    if found.architecture in _KNOWN_ARCH:
+        return found
+    raise InvalidPlatform(f"invalid platform {text!r}: no operating system or architecture of that name is known")
 
 
 def ranked(wanted: Platform) -> Sequence[Platform]:
     """The platforms that can run where `wanted` was asked for, best first."""
-    raise NotImplementedError
+    wanted = normalise(wanted)
+    found = [wanted]
+    architecture, variant = wanted.architecture, wanted.variant or ""
+    number = int(variant[1:]) if re.fullmatch(r"v[0-9]", variant) else 0
+    if architecture == "amd64":
+        found += [_like(wanted, "amd64", f"v{one}") for one in range(number - 1, 1, -1)]
+        found += [_like(wanted, "amd64", None)] if number > 1 else []
+        found += [_like(wanted, "386", None)]
+    elif architecture == "arm":
+        found += [_like(wanted, "arm", f"v{one}") for one in range(number - 1, 4, -1)]
+    elif architecture == "arm64":
+        found += [_like(wanted, "arm64", f"v{one}" if one != 8 else None) for one in range(number - 1, 7, -1)]
+        found += [_like(wanted, "arm", f"v{one}") for one in range(8, 4, -1)]
+    return found
+
+
+def _like(platform: Platform, architecture: str, variant: str | None) -> Platform:
+    return msgspec.structs.replace(platform, architecture=architecture, variant=variant)
 
 
 T = TypeVar("T")
@@ -113,4 +160,16 @@ T = TypeVar("T")
 
 def best_match(wanted: Platform, offered: Iterable[tuple[Platform, T]]) -> T | None:
     """Of several things for platforms, the one that fits best; None when none fits."""
-    raise NotImplementedError
+    candidates = [(normalise(platform), thing) for platform, thing in offered]
+    for acceptable in ranked(wanted):
+        for platform, thing in candidates:
+            if _runs(acceptable, platform):
+                return thing
+    return None
+
+
+def _runs(acceptable: Platform, offered: Platform) -> bool:
+    same = (acceptable.os, acceptable.architecture, acceptable.variant)
+    if same != (offered.os, offered.architecture, offered.variant):
+        return False
+    return not acceptable.os_version or not offered.os_version or acceptable.os_version == offered.os_version

@@ -6,8 +6,8 @@ Invariants (docs/registry.md has the formats and the endpoints):
 - A row of the database speaks only of bytes that are durable already.
 - Work that may wait for a disk is done in threads; the event loop moves bytes between sockets and them.
 
-Reading order: `names` and `routes` (what is asked), `storage` (the port), `database`, `links`, `sessions`,
-`folder` (the port on a folder), `answers`, `bodies`, then the endpoints `blobs`, `uploads`, `manifests`,
-`listings`, and `application`, `service`. Only this package imports aiohttp, and nothing here is imported by
-this file, so that a command line that names it stays light.
+Reading order: `names` and `routes` (what is asked), `storage` (the port), `schema`, `links`, `sessions`,
+`folder` (the port on a folder), `answers`, `bodies`, `sending`, then the endpoints `blobs`, `uploads`,
+`manifests`, `listings`, and `application`, `service`. Only this package imports aiohttp, and nothing here is
+imported by this file, so that a command line that names it stays light.
 """

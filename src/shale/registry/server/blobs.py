@@ -6,9 +6,9 @@ from aiohttp import web
 
 from shale.registry.protocol import InvalidRange, format_content_range, parse_range
 from shale.registry.server.answers import content_headers, empty, error_answer, is_unchanged
-from shale.registry.server.bodies import send_file
 from shale.registry.server.names import parse_digest
 from shale.registry.server.options import ServerOptions
+from shale.registry.server.sending import send_file
 from shale.registry.server.storage import BlobStorage, OpenBlob
 from shale.registry.server.threads import Threads
 
@@ -42,7 +42,7 @@ class BlobEndpoints:
             response = web.StreamResponse(status=status, headers=headers)
             response.content_type = "application/octet-stream"
             await send_file(
-                request, response, blob.file, first, count, threads=self._threads, stall=self._options.stall
+                request, response, blob.file, (first, count), threads=self._threads, stall=self._options.stall
             )
             return response
 

@@ -1,4 +1,4 @@
-"""Moving bodies: from a socket to a thread that writes them, from a file to a socket.
+"""Receiving bodies: from a socket to a thread that hashes and writes them.
 
 The thread writes what came while it was writing what came before: the batches are as large as the disk is
 slow, up to a bound, and the socket is never idle.
@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
-from typing import BinaryIO, Final
+from typing import Final
 
 from aiohttp import web
 
@@ -17,13 +17,11 @@ from shale.errors import Invalid, Unavailable
 from shale.registry.server.answers import TooLarge
 from shale.registry.server.threads import Threads
 
-__all__ = ["READ_BUFFER", "BodyBroken", "BodyStalled", "receive", "receive_small", "send_file"]
+__all__ = ["READ_BUFFER", "BodyBroken", "BodyStalled", "receive", "receive_small"]
 
 READ_BUFFER: Final = 1024 * 1024
 """Bytes that aiohttp holds of one body before it stops reading, doubled at most."""
 _BATCH: Final = 4 * 1024 * 1024
-_PIECE: Final = 16 * 1024 * 1024
-_SMALL: Final = 64 * 1024
 
 
 class BodyBroken(Invalid):
@@ -153,55 +151,3 @@ async def receive_small(request: web.BaseRequest, *, limit: int, stall: float) -
             if len(body) > limit:
                 raise TooLarge(f"the body has more than the {limit} bytes that are accepted")
     return bytes(body)
-
-
-async def send_file(
-    request: web.BaseRequest,
-    response: web.StreamResponse,
-    file: BinaryIO,
-    first: int,
-    count: int,
-    *,
-    threads: Threads,
-    stall: float,
-) -> None:
-    """Send part of a file as the body of a response, from the page cache to the socket (sendfile(2)).
-
-    Args:
-        request: whose answer it is.
-        response: not prepared yet; its Content-Length is set here.
-        file: to read from; its position does not matter.
-        first: offset of the first byte.
-        count: how many bytes; none for HEAD.
-        threads: where a small part is read.
-        stall: seconds that one piece may take.
-
-    Raises:
-        TimeoutError, ConnectionError: the reader went away or stands still; close the connection.
-    """
-    response.content_length = count
-    if count <= _SMALL and request.method != "HEAD":
-        # One read and one write for headers and body cost less than the sendfile machinery.
-        body = await threads.run(_read, file, first, count)
-        async with asyncio.timeout(stall):
-            await response.prepare(request)
-            await response.write_eof(body)
-        return
-    await response.prepare(request)
-    transport = request.transport
-    if request.method != "HEAD" and transport is not None:
-        loop = asyncio.get_running_loop()
-        for offset in range(first, first + count, _PIECE):
-            async with asyncio.timeout(stall):
-                await loop.sendfile(transport, file, offset, min(_PIECE, first + count - offset))
-    await response.write_eof()
-
-
-def _read(file: BinaryIO, first: int, count: int) -> bytes:
-    file.seek(first)
-    content = bytearray()
-    while chunk := file.read(count - len(content)):
-        content += chunk
-        if len(content) == count:
-            break
-    return bytes(content)

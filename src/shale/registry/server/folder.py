@@ -18,7 +18,7 @@ from shale.oci.document import MAX_MANIFEST, encode_document
 from shale.oci.manifest import Index, Manifest
 from shale.oci.mediatype import is_nondistributable
 from shale.registry.server import links
-from shale.registry.server.database import Database
+from shale.registry.server.schema import MIGRATIONS
 from shale.registry.server.sessions import UploadSession, UploadSessions
 from shale.registry.server.storage import (
     BlobUnknown,
@@ -31,6 +31,7 @@ from shale.registry.server.storage import (
     StoredManifest,
 )
 from shale.store.blobs import BlobNotFound, Blobs
+from shale.store.database import Database
 from shale.store.ingest import Ingests, SizeMismatch
 
 __all__ = ["FolderInUse", "FolderStorage"]
@@ -52,7 +53,7 @@ class FolderStorage:
 
         Raises:
             FolderInUse: it is a store of shale.
-            DiskFull, NoPermission, StorageFailure, DatabaseTooNew, Corrupt: it cannot be used.
+            DiskFull, NoPermission, StorageFailure, NewerDatabase, Corrupt: it cannot be used.
         """
         folder = folder.absolute()
         with ExitStack() as undo, disk_errors(f"opening the registry's folder {folder}"):
@@ -67,10 +68,13 @@ class FolderStorage:
             undo.callback(self._blobs.close)
             self._ingests = Ingests(root, self._blobs)
             undo.callback(self._ingests.close)
-            self._database = Database(folder / "registry.db")
-            undo.callback(self._database.close)
-            with self._database.read() as rows:
-                secret = links.upload_secret(rows)
+            # Two connections, because those who read should not wait for the commits of those who write.
+            self._writing = Database(folder / "registry.db", MIGRATIONS)
+            undo.callback(self._writing.close)
+            self._reading = Database(folder / "registry.db", MIGRATIONS)
+            undo.callback(self._reading.close)
+            with self._reading.read() as tx:
+                secret = links.upload_secret(tx)
             self._sessions = UploadSessions(self._ingests, secret, self._link, most_empty=most_uploads)
             undo.callback(self._sessions.close)
             self._undo = undo.pop_all()
@@ -92,13 +96,13 @@ class FolderStorage:
         return self._sessions.expire(older_than)
 
     def _link(self, repository: str, digest: Digest) -> None:
-        with self._database.write() as rows:
-            links.add_blob(rows, repository, digest)
+        with self._writing.write() as tx:
+            links.add_blob(tx, repository, digest)
 
     def open_blob(self, repository: str, digest: Digest) -> OpenBlob:
         """See BlobStorage."""
-        with self._database.read() as rows:
-            known = links.has_blob(rows, repository, digest)
+        with self._reading.read() as tx:
+            known = links.has_blob(tx, repository, digest)
         if not known:
             raise _blob_unknown(repository, digest)
         file = self._blobs.open(digest)
@@ -106,21 +110,21 @@ class FolderStorage:
 
     def mount_blob(self, repository: str, digest: Digest, source: str) -> None:
         """See BlobStorage."""
-        with self._database.write() as rows:
-            if not links.has_blob(rows, source, digest) or not self._blobs.holds(digest):
+        with self._writing.write() as tx:
+            if not links.has_blob(tx, source, digest) or not self._blobs.holds(digest):
                 raise _blob_unknown(source, digest)
-            links.add_blob(rows, repository, digest)
+            links.add_blob(tx, repository, digest)
 
     def delete_blob(self, repository: str, digest: Digest) -> None:
         """See BlobStorage."""
-        with self._database.write() as rows:
-            if not links.remove_blob(rows, repository, digest):
+        with self._writing.write() as tx:
+            if not links.remove_blob(tx, repository, digest):
                 raise _blob_unknown(repository, digest)
 
     def read_manifest(self, repository: str, reference: Digest | str) -> StoredManifest:
         """See ManifestStorage."""
-        with self._database.read() as rows:
-            row = links.find_manifest(rows, repository, reference)
+        with self._reading.read() as tx:
+            row = links.find_manifest(tx, repository, reference)
         if row is None:
             raise _manifest_unknown(repository, reference)
         return StoredManifest(row.digest, row.media_type, self._blobs.read(row.digest, MAX_MANIFEST))
@@ -128,16 +132,16 @@ class FolderStorage:
     def put_manifest(self, repository: str, tag: str | None, manifest: NewManifest) -> None:
         """See ManifestStorage."""
         needed = _needed(manifest.document)
-        with self._database.read() as rows:
-            missing = links.missing_content(rows, repository, [one.digest for one in needed])
+        with self._reading.read() as tx:
+            missing = links.missing_content(tx, repository, [one.digest for one in needed])
         self._check_content(needed, missing)
         if not self._blobs.holds(manifest.digest, len(manifest.raw)):
             key = f"manifest-{secrets.token_hex(16)}"
             with self._ingests.open(key, algorithm=manifest.digest.algorithm) as ingest:
                 ingest.write(manifest.raw)
                 ingest.commit(manifest.digest)
-        with self._database.write() as rows:
-            links.add_manifest(rows, repository, tag, _row(manifest))
+        with self._writing.write() as tx:
+            links.add_manifest(tx, repository, tag, _row(manifest))
 
     def _check_content(self, needed: tuple[Descriptor, ...], missing: list[Digest]) -> None:
         for one in needed:
@@ -155,32 +159,32 @@ class FolderStorage:
 
     def delete_manifest(self, repository: str, reference: Digest | str) -> None:
         """See ManifestStorage."""
-        with self._database.write() as rows:
+        with self._writing.write() as tx:
             if isinstance(reference, Digest):
-                removed = links.remove_manifest(rows, repository, reference)
+                removed = links.remove_manifest(tx, repository, reference)
             else:
-                removed = links.remove_tag(rows, repository, reference)
+                removed = links.remove_tag(tx, repository, reference)
             if not removed:
                 raise _manifest_unknown(repository, reference)
 
     def list_tags(self, repository: str, after: str, limit: int) -> Page:
         """See ManifestStorage."""
-        with self._database.read() as rows:
-            if not links.repository_exists(rows, repository):
+        with self._reading.read() as tx:
+            if not links.repository_exists(tx, repository):
                 raise RepositoryUnknown(
                     f"repository {repository} is not known here; push something to it first"
                 )
-            return links.page_of_tags(rows, repository, after, limit)
+            return links.page_of_tags(tx, repository, after, limit)
 
     def list_repositories(self, after: str, limit: int) -> Page:
         """See ManifestStorage."""
-        with self._database.read() as rows:
-            return links.page_of_repositories(rows, after, limit)
+        with self._reading.read() as tx:
+            return links.page_of_repositories(tx, after, limit)
 
     def list_referrers(self, repository: str, subject: Digest, artifact_type: str | None, after: str) -> Page:
         """See ManifestStorage."""
-        with self._database.read() as rows:
-            return links.page_of_referrers(rows, repository, subject, artifact_type, after)
+        with self._reading.read() as tx:
+            return links.page_of_referrers(tx, repository, subject, artifact_type, after)
 
 
 def _needed(document: Manifest | Index) -> tuple[Descriptor, ...]:

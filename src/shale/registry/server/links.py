@@ -1,18 +1,19 @@
 """Which repository has what: the rows of the database, and every question asked of them.
 
-Functions on a connection; the caller decides what stands in one transaction.
+Functions inside a transaction; the caller decides what stands in one transaction.
 Format: docs/registry.md "registry.db".
 """
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 from typing import Final
 
 from shale.oci.digest import Digest
 from shale.registry.server.storage import Page
+from shale.store.database import Transaction
 
 __all__ = [
     "ManifestRow",
@@ -47,64 +48,58 @@ class ManifestRow:
     descriptor: str | None = None
 
 
-def upload_secret(connection: sqlite3.Connection) -> bytes:
+def upload_secret(tx: Transaction) -> bytes:
     """What upload ids are signed with."""
-    (value,) = connection.execute("SELECT value FROM secrets WHERE name = 'uploads'").fetchone()
-    return bytes(value)
+    found = tx.row("SELECT value FROM secrets WHERE name = 'uploads'")
+    assert found is not None
+    return bytes(found[0])
 
 
-def repository_exists(connection: sqlite3.Connection, repository: str) -> bool:
+def repository_exists(tx: Transaction, repository: str) -> bool:
     """Whether anything was ever pushed there."""
-    return _find(connection, repository) != _NOBODY
+    return _find(tx, repository) != _NOBODY
 
 
-def _find(connection: sqlite3.Connection, repository: str) -> int:
+def _find(tx: Transaction, repository: str) -> int:
     """The number of a repository; where there is none, a number that no row has."""
-    row = connection.execute("SELECT id FROM repositories WHERE name = ?", (repository,)).fetchone()
+    row = tx.row("SELECT id FROM repositories WHERE name = ?", (repository,))
     return _NOBODY if row is None else int(row[0])
 
 
-def _find_or_add(connection: sqlite3.Connection, repository: str) -> int:
-    connection.execute("INSERT OR IGNORE INTO repositories (name) VALUES (?)", (repository,))
-    return _find(connection, repository)
+def _find_or_add(tx: Transaction, repository: str) -> int:
+    tx.run("INSERT OR IGNORE INTO repositories (name) VALUES (?)", (repository,))
+    return _find(tx, repository)
 
 
-def has_blob(connection: sqlite3.Connection, repository: str, digest: Digest) -> bool:
+def has_blob(tx: Transaction, repository: str, digest: Digest) -> bool:
     """Whether a repository may serve a blob."""
     sql = "SELECT 1 FROM blobs WHERE repository = ? AND digest = ?"
-    return connection.execute(sql, (_find(connection, repository), str(digest))).fetchone() is not None
+    return tx.row(sql, (_find(tx, repository), str(digest))) is not None
 
 
-def add_blob(connection: sqlite3.Connection, repository: str, digest: Digest) -> None:
+def add_blob(tx: Transaction, repository: str, digest: Digest) -> None:
     """Give a repository a blob; its bytes are durable already."""
-    number = _find_or_add(connection, repository)
-    connection.execute("INSERT OR IGNORE INTO blobs VALUES (?, ?)", (number, str(digest)))
+    number = _find_or_add(tx, repository)
+    tx.run("INSERT OR IGNORE INTO blobs VALUES (?, ?)", (number, str(digest)))
 
 
-def remove_blob(connection: sqlite3.Connection, repository: str, digest: Digest) -> bool:
+def remove_blob(tx: Transaction, repository: str, digest: Digest) -> bool:
     """Take a blob away; whether it was there."""
     sql = "DELETE FROM blobs WHERE repository = ? AND digest = ?"
-    return connection.execute(sql, (_find(connection, repository), str(digest))).rowcount > 0
+    return tx.run(sql, (_find(tx, repository), str(digest))) > 0
 
 
-def missing_content(connection: sqlite3.Connection, repository: str, digests: Sequence[Digest]) -> list[Digest]:
+def missing_content(tx: Transaction, repository: str, digests: Sequence[Digest]) -> list[Digest]:
     """Those of some digests that are neither a blob nor a manifest of the repository, in their order."""
-    number = _find(connection, repository)
+    number = _find(tx, repository)
     sql = (
         "SELECT EXISTS (SELECT 1 FROM blobs WHERE repository = ?1 AND digest = ?2)"
         " OR EXISTS (SELECT 1 FROM manifests WHERE repository = ?1 AND digest = ?2)"
     )
-    missing = []
-    for digest in dict.fromkeys(digests):
-        (found,) = connection.execute(sql, (number, str(digest))).fetchone()
-        if not found:
-            missing.append(digest)
-    return missing
+    return [digest for digest in dict.fromkeys(digests) if tx.row(sql, (number, str(digest))) == (0,)]
 
 
-def find_manifest(
-    connection: sqlite3.Connection, repository: str, reference: Digest | str
-) -> ManifestRow | None:
+def find_manifest(tx: Transaction, repository: str, reference: Digest | str) -> ManifestRow | None:
     """The manifest that a digest or a tag of a repository names."""
     if isinstance(reference, Digest):
         sql = "SELECT digest, media_type FROM manifests WHERE repository = ? AND digest = ?"
@@ -113,17 +108,15 @@ def find_manifest(
             "SELECT digest, media_type FROM tags JOIN manifests USING (repository, digest)"
             " WHERE repository = ? AND name = ?"
         )
-    row = connection.execute(sql, (_find(connection, repository), str(reference))).fetchone()
+    row = tx.row(sql, (_find(tx, repository), str(reference)))
     return None if row is None else ManifestRow(Digest.parse(row[0]), row[1])
 
 
-def add_manifest(
-    connection: sqlite3.Connection, repository: str, tag: str | None, manifest: ManifestRow
-) -> None:
+def add_manifest(tx: Transaction, repository: str, tag: str | None, manifest: ManifestRow) -> None:
     """Give a repository a manifest, and point a tag at it."""
-    number = _find_or_add(connection, repository)
+    number = _find_or_add(tx, repository)
     # Not INSERT OR REPLACE: that deletes the old row first, and all its tags would go with it.
-    connection.execute(
+    tx.run(
         "INSERT INTO manifests VALUES (?, ?, ?, ?, ?, ?)"
         " ON CONFLICT DO UPDATE SET media_type = excluded.media_type",
         (
@@ -136,40 +129,40 @@ def add_manifest(
         ),
     )
     if tag is not None:
-        connection.execute(
+        tx.run(
             "INSERT INTO tags VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET digest = excluded.digest",
             (number, tag, str(manifest.digest)),
         )
 
 
-def remove_manifest(connection: sqlite3.Connection, repository: str, digest: Digest) -> bool:
+def remove_manifest(tx: Transaction, repository: str, digest: Digest) -> bool:
     """Take a manifest away, and its tags with it; whether it was there."""
     sql = "DELETE FROM manifests WHERE repository = ? AND digest = ?"
-    return connection.execute(sql, (_find(connection, repository), str(digest))).rowcount > 0
+    return tx.run(sql, (_find(tx, repository), str(digest))) > 0
 
 
-def remove_tag(connection: sqlite3.Connection, repository: str, tag: str) -> bool:
+def remove_tag(tx: Transaction, repository: str, tag: str) -> bool:
     """Take a tag away; whether it was there."""
     sql = "DELETE FROM tags WHERE repository = ? AND name = ?"
-    return connection.execute(sql, (_find(connection, repository), tag)).rowcount > 0
+    return tx.run(sql, (_find(tx, repository), tag)) > 0
 
 
-def page_of_tags(connection: sqlite3.Connection, repository: str, after: str, limit: int) -> Page:
+def page_of_tags(tx: Transaction, repository: str, after: str, limit: int) -> Page:
     """Tags in order without regard to case; where that is equal, in order of their bytes."""
     sql = (
         "SELECT name FROM tags WHERE repository = ?"
         " AND (name COLLATE NOCASE, name) > (?, ?) ORDER BY name COLLATE NOCASE, name LIMIT ?"
     )
     return _page(
-        [row[0] for row in connection.execute(sql, (_find(connection, repository), after, after, limit + 1))],
+        [row[0] for row in tx.rows(sql, (_find(tx, repository), after, after, limit + 1))],
         limit,
     )
 
 
-def page_of_repositories(connection: sqlite3.Connection, after: str, limit: int) -> Page:
+def page_of_repositories(tx: Transaction, after: str, limit: int) -> Page:
     """Repositories in order of their bytes."""
     sql = "SELECT name FROM repositories WHERE name > ? ORDER BY name LIMIT ?"
-    return _page([row[0] for row in connection.execute(sql, (after, limit + 1))], limit)
+    return _page([row[0] for row in tx.rows(sql, (after, limit + 1))], limit)
 
 
 def _page(names: list[str], limit: int) -> Page:
@@ -178,20 +171,17 @@ def _page(names: list[str], limit: int) -> Page:
 
 
 def page_of_referrers(
-    connection: sqlite3.Connection, repository: str, subject: Digest, artifact_type: str | None, after: str
+    tx: Transaction, repository: str, subject: Digest, artifact_type: str | None, after: str
 ) -> Page:
-    """Descriptors of the manifests with a subject: rows are read one by one until the page is full."""
-    sql = (
-        "SELECT digest, descriptor FROM manifests"
-        " WHERE repository = ?1 AND subject = ?2 AND digest > ?3"
-        " AND (?4 IS NULL OR artifact_type = ?4) ORDER BY digest"
+    """Descriptors of the manifests with a subject: as many as are a page's bytes, and at least one."""
+    chosen = (
+        "FROM manifests WHERE repository = ?1 AND subject = ?2 AND digest > ?3"
+        " AND (?4 IS NULL OR artifact_type = ?4) ORDER BY digest LIMIT ?5"
     )
-    rows = connection.execute(sql, (_find(connection, repository), str(subject), after, artifact_type))
-    entries: list[str] = []
-    size, last = 0, ""
-    for digest, descriptor in rows:
-        if len(entries) == _PAGE_ENTRIES or (entries and size + len(descriptor) > _PAGE_BYTES):
-            return Page(tuple(entries), last)
-        entries.append(descriptor)
-        size, last = size + len(descriptor), digest
-    return Page(tuple(entries))
+    what = (_find(tx, repository), str(subject), after, artifact_type)
+    # Lengths first: a thousand descriptors may be gigabytes.
+    sizes = [row[0] for row in tx.rows(f"SELECT length(descriptor) {chosen}", (*what, _PAGE_ENTRIES + 1))]
+    totals = list(accumulate(sizes[:_PAGE_ENTRIES]))
+    count = max(min(1, len(totals)), sum(total <= _PAGE_BYTES for total in totals))
+    rows = tx.rows(f"SELECT descriptor, digest {chosen}", (*what, count))
+    return Page(tuple(row[0] for row in rows), rows[-1][1] if rows and len(sizes) > count else None)

@@ -97,7 +97,7 @@ def serve(
     Raises:
         InvalidListen: the address is malformed.
         CannotListen: it is taken, or not ours.
-        FolderInUse, DatabaseTooNew, DiskFull, NoPermission: the folder cannot be used.
+        FolderInUse, NewerDatabase, DiskFull, NoPermission: the folder cannot be used.
     """
     where = Listen.parse(listen)
     asyncio.run(_serve(where, data, announce, options or ServerOptions()))

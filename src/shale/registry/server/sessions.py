@@ -85,8 +85,13 @@ class UploadSession:
     def write(self, chunks: Sequence[bytes]) -> None:
         """Append bytes."""
         ingest = self.open()
-        for chunk in chunks:
-            ingest.write(chunk)
+        try:
+            for chunk in chunks:
+                ingest.write(chunk)
+        except BaseException:
+            # The hash may be ahead of the bytes (a full disk): the next request takes it up from them.
+            self.shut()
+            raise
 
     def commit(self, digest: Digest) -> None:
         """Make the bytes a blob of the repository; wrong bytes end the upload too.

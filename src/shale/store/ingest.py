@@ -284,25 +284,33 @@ class Ingest:
         """The digest of the bytes so far."""
         return Digest.from_hasher(self._algorithm, self._hasher)
 
+    def verify(self, expected: Digest, size: int) -> None:
+        """Compare the bytes so far with a descriptor.
+
+        Raises:
+            SizeMismatch, DigestMismatch: the bytes are dropped, so that a next try starts clean.
+        """
+        count, found = self.offset, self.digest
+        if count != size:
+            self.restart()
+            raise SizeMismatch(expected, size, count)
+        if found != expected:
+            self.restart()
+            raise DigestMismatch(expected, found)
+
     def commit(self, expected: Digest | None = None, size: int | None = None) -> Digest:
         """Verify the bytes and make them a blob, durably; the ingest is finished then.
 
         Args:
             expected: the digest that they must have; None to take the one that they have.
-            size: the number of bytes that there must be.
+            size: the number of bytes that there must be; None to take any.
 
         Raises:
             SizeMismatch, DigestMismatch: the bytes are dropped, so that a next try starts clean.
             DiskFull, NoPermission, StorageFailure: the disk.
         """
-        found = self.digest
-        if size is not None and self.offset != size:
-            count = self.offset
-            self.restart()
-            raise SizeMismatch(expected or found, size, count)
-        if expected is not None and found != expected:
-            self.restart()
-            raise DigestMismatch(expected, found)
+        found = expected if expected is not None else self.digest
+        self.verify(found, self.offset if size is None else size)
         with disk_errors(f"writing blob {found}"):
             os.ftruncate(self._data, self.offset)
             os.fchmod(self._data, 0o444)

@@ -83,7 +83,7 @@ class Names:
             rows = tx.rows("SELECT name FROM names WHERE digest = ? ORDER BY name", (str(target),))
         return [Reference.parse(name) for (name,) in rows]
 
-    def move(self, tx: Transaction, reference: Reference, target: Digest, command: str) -> None:
+    def move(self, tx: Transaction, reference: Reference, target: Digest, command: str) -> bool:
         """Point a name at a target, which becomes a root; logged unless it pointed there already.
 
         Args:
@@ -91,15 +91,19 @@ class Names:
             reference: with a tag or with a digest, not both.
             target: digest of a manifest or an index.
             command: what does it, for the log.
+
+        Returns:
+            Whether it pointed elsewhere, or did not exist, before.
         """
         now = time.time()
         self.keep(tx, target)
         row = tx.row("SELECT digest FROM names WHERE name = ?", (str(reference),))
         if row is not None and row[0] == str(target):
-            return
+            return False
         tx.run("INSERT OR REPLACE INTO names VALUES (?, ?, ?)", (str(reference), str(target), now))
         if reference.tag is not None:
             self._log(tx, reference, target, now, command)
+        return True
 
     def remove(self, tx: Transaction, reference: Reference, command: str) -> None:
         """Take a name away; its target stays a root.

@@ -38,6 +38,7 @@ class BlobDamaged(Corrupt):
     def __init__(self, digest: Digest, reason: str) -> None:
         super().__init__(f"blob {digest} is damaged: {reason}; run shale store check --repair")
         self.digest = digest
+        self.reason = reason
 
 
 class Blobs:
@@ -64,16 +65,22 @@ class Blobs:
         """Descriptor of the folder in which a blob lies under `digest.encoded`; it stays ours."""
         return self._algorithms[digest.algorithm]
 
+    def status(self, digest: Digest) -> os.stat_result | None:
+        """What the file system says of a blob's file; None where there is no file."""
+        try:
+            return os.stat(digest.encoded, dir_fd=self.folder_of(digest), follow_symlinks=False)
+        except FileNotFoundError:
+            return None
+
     def size(self, digest: Digest) -> int:
         """The size of a blob, in bytes.
 
         Raises:
             BlobNotFound: it is not here.
         """
-        try:
-            return os.stat(digest.encoded, dir_fd=self.folder_of(digest), follow_symlinks=False).st_size
-        except FileNotFoundError:
-            raise BlobNotFound(digest) from None
+        if (status := self.status(digest)) is None:
+            raise BlobNotFound(digest)
+        return status.st_size
 
     def holds(self, digest: Digest, size: int | None = None) -> bool:
         """Whether a blob is here, and, where a size is given, has that size (a cheap check for damage)."""

@@ -5,9 +5,7 @@ See docs/formats.md "What is reachable" and "How collecting and pulling do not c
 
 from __future__ import annotations
 
-import os
 import time
-from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final
 
@@ -92,10 +90,9 @@ class Collector:
         for digest in self._blobs:
             if str(digest) in known:
                 continue
-            with suppress(FileNotFoundError):
-                status = os.stat(digest.encoded, dir_fd=self._blobs.folder_of(digest), follow_symlinks=False)
-                if is_old(status.st_mtime, now):
-                    found.append((digest, status.st_size))
+            status = self._blobs.status(digest)
+            if status is not None and is_old(status.st_mtime, now):
+                found.append((digest, status.st_size))
         return found
 
 

@@ -18,9 +18,11 @@ from shale.store.ingest import Ingests
 from shale.store.leases import Leases
 from shale.store.names import Names
 
-__all__ = ["DATABASE", "Store", "open_store"]
+__all__ = ["DATABASE", "REBUILDING", "Store", "open_store"]
 
 DATABASE: Final = "shale.db"
+REBUILDING: Final = f"{DATABASE}.rebuilding"
+"""The old database while a new one is made (see `rebuild`); until that is done there is no database."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +76,11 @@ def open_store(root: Path) -> Iterator[Store]:
             # know whether the one who made the folders lived to sync them.
             blobs.sync_folders()
             _sync_above(root)
-        database = Database(path, may_be_new=lambda: next(iter(blobs), None) is None)
+
+        def may_be_new() -> bool:
+            return next(iter(blobs), None) is None and not (root / REBUILDING).exists()
+
+        database = Database(path, may_be_new=may_be_new)
         stack.callback(database.close)
         leases = Leases(database)
         yield Store(

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shale.cli.render.floats import go_float, json_float
-from shale.cli.render.instants import InvalidDuration, InvalidMoment, parse_duration, parse_until
+from shale.image.instants import InvalidDuration, InvalidMoment, parse_duration, parse_until
 from shale.cli.render.jsontext import compact_json, indented_json
 from shale.cli.render.safe import display_width, ellipsis, escape_controls
 from shale.cli.render.table import align

@@ -4,7 +4,7 @@ from datetime import timedelta, timezone
 
 import pytest
 
-from shale.cli.render.instants import InvalidDuration, InvalidMoment, parse_duration, parse_until
+from shale.image.instants import InvalidDuration, InvalidMoment, parse_duration, parse_until
 
 SECOND = 10**9
 NOW = 1_700_000_000 * SECOND

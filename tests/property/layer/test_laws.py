@@ -13,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shale.errors import ShaleError
+from shale.layer import pax
 from shale.layer.header import Header, InvalidTar, TruncatedTar
 from shale.layer.scan import TarScan
 from shale.layer.verify import LayerFacts, LayerScanner
@@ -167,3 +168,18 @@ def test_what_tarfile_writes_is_read_back(entries: list[tuple[str, int]], gnu: b
     count, content_size, _, found = scanned([b"".join(parts) + END])
     assert (count, content_size) == (len(entries), sum(size for _, size in entries))
     assert [header.name for header in found] == [name.encode() for name, _ in entries]
+
+
+keys = st.binary(min_size=1, max_size=120).filter(
+    lambda key: b"=" not in key and b"\0" not in key and not key.startswith(b"GNU.sparse")
+)
+
+
+@given(
+    pairs=st.dictionaries(
+        keys, st.binary(max_size=1200).map(lambda value: value.replace(b"\0", b"")), max_size=8
+    )
+)
+@settings(max_examples=150, deadline=None)
+def test_records_are_read_back_as_they_were_written(pairs: dict[bytes, bytes]) -> None:
+    assert pax.parse_records(pax.format_records(pairs), 0) == pairs

@@ -206,7 +206,7 @@ class Puller:
 
         def bring_config() -> None:
             try:
-                intake.blob(source, manifest.config)
+                intake.config(source, manifest.config)
                 expectation.tell(self._config(manifest))
             finally:
                 expectation.give_up()

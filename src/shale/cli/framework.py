@@ -43,7 +43,7 @@ class Command(click.Command):
         if len(names) > 1:
             formatter.write("\nAliases:\n  " + ", ".join(names) + "\n")
         options = [one for one in self.get_params(ctx) if isinstance(one, click.Option) and not one.hidden]
-        options = sorted((one for one in options if one.name != "help"), key=_long)
+        options = sorted((one for one in options if "--help" not in one.opts), key=_long)
         if options:
             formatter.write("\nOptions:\n" + _options(options, formatter.width))
 
@@ -77,7 +77,7 @@ class Group(click.Group):
             formatter.write(f"\n{title}:\n")
             formatter.write("".join(f"  {name:<{width}}   {text}\n" for name, text in rows))
         options = [one for one in self.get_params(ctx) if isinstance(one, click.Option) and not one.hidden]
-        options = sorted((one for one in options if one.name != "help"), key=_long)
+        options = sorted((one for one in options if "--help" not in one.opts), key=_long)
         if options:
             formatter.write("\nOptions:\n" + _options(options, formatter.width))
         formatter.write(f"\nRun '{ctx.command_path} COMMAND --help' for more information on a command.\n")
@@ -127,7 +127,9 @@ def show_help(ctx: click.Context) -> None:
 def usage_line(ctx: click.Context) -> str:
     """What to type: the path of a command and its arguments."""
     command = ctx.command
-    shown = [one for one in command.get_params(ctx) if isinstance(one, click.Option) and one.name != "help"]
+    shown = [
+        one for one in command.get_params(ctx) if isinstance(one, click.Option) and "--help" not in one.opts
+    ]
     arguments = [one.make_metavar(ctx) for one in command.get_params(ctx) if isinstance(one, click.Argument)]
     return " ".join([ctx.command_path, *(["[OPTIONS]"] if shown else []), *arguments])
 

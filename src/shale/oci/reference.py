@@ -138,9 +138,7 @@ class Reference:
 def _split_domain(text: str) -> tuple[str, str]:
     """Registry and path, with Docker's defaults filled in."""
     first, slash, rest = text.partition("/")
-    named = bool(slash) and (
-        "." in first or ":" in first or first == "localhost" or first.lower() != first
-    )
+    named = bool(slash) and ("." in first or ":" in first or first == "localhost" or first.lower() != first)
     registry, path = (first, rest) if named else (DEFAULT_REGISTRY, text)
     if registry == _LEGACY_REGISTRY:
         registry = DEFAULT_REGISTRY

@@ -1,1 +1,9 @@
-"""."""
+"""Where images are kept: blobs by digest, the graph between them, names, leases; no daemon, many processes.
+
+Invariants (docs/formats.md has the formats):
+- Bytes first: a row of the database speaks only of files that are durable already.
+- A name moves in one transaction, and its log is written in the same one.
+- Nothing that a root or a living lease reaches is ever collected.
+
+Reading order: `blobs`, `ingest`, `database`, `content`, `names`, `leases`, `collect`, `check`, `store`.
+"""

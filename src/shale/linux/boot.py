@@ -1,0 +1,66 @@
+"""Which boot and which process this is, so that another process can tell whether it still lives.
+
+A process id alone is not enough: it is used again. Boot id, process id and start time together name one
+process (proc(5), /proc/pid/stat field 22); the PID namespace says whether the id means anything to the reader.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+__all__ = ["ProcessIdentity", "boot_id", "current_process", "is_alive"]
+
+
+@dataclass(frozen=True, slots=True)
+class ProcessIdentity:
+    """One process, for as long as the machine's history lasts.
+
+    Attributes:
+        boot: the kernel's boot id.
+        namespace: inode of the PID namespace in which `pid` counts.
+        pid: the process id.
+        started: the start time, in clock ticks since boot.
+    """
+
+    boot: str
+    namespace: int
+    pid: int
+    started: int
+
+
+def boot_id() -> str:
+    """The id of this boot of the machine."""
+    return Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
+
+
+def current_process() -> ProcessIdentity:
+    """The identity of this process."""
+    pid = os.getpid()
+    return ProcessIdentity(boot_id(), _namespace(), pid, _start_time(pid))
+
+
+def is_alive(process: ProcessIdentity) -> bool | None:
+    """Whether that process still runs; None where this cannot be known (another PID namespace)."""
+    if process.boot != boot_id():
+        return False
+    if process.namespace != _namespace():
+        return None
+    try:
+        return _start_time(process.pid) == process.started
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+
+
+def _namespace() -> int:
+    return os.stat("/proc/self/ns/pid").st_ino
+
+
+def _start_time(pid: int) -> int:
+    # The second field is the command in parentheses and may hold anything: count from the last ')'.
+    stat = Path(f"/proc/{pid}/stat").read_bytes()
+    fields = stat[stat.rindex(b")") + 2 :].split()
+    if fields[0] in (b"Z", b"X"):
+        raise ProcessLookupError(pid)
+    return int(fields[19])

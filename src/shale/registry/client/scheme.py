@@ -1,0 +1,78 @@
+"""Whether a host speaks https or http, where both are allowed, and remembering the answer."""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Callable
+from typing import Final
+
+from shale.registry.client.endpoint import Endpoint
+from shale.registry.client.failures import ConnectFailed, ConnectionCut, NoTls
+from shale.registry.client.transport import Response
+
+__all__ = ["Schemes", "is_loopback"]
+
+_HTTPS: Final = "https"
+_HTTP: Final = "http"
+
+
+def is_loopback(host: str) -> bool:
+    """Whether a host, with or without a port, is this machine by its name or literal address."""
+    name = host[1:].partition("]")[0] if host.startswith("[") else host.partition(":")[0]
+    if name.lower() == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(name).is_loopback
+    except ValueError:
+        return False
+
+
+class Schemes:
+    """What each host speaks; safe to use from threads."""
+
+    def __init__(self) -> None:
+        self._known: dict[str, str] = {}
+
+    def reach(self, endpoint: Endpoint, request: Callable[[str], Response]) -> Response:
+        """Do a request with the right scheme; the first one to a host may be done twice.
+
+        http comes first on loopback, where registries have no TLS, and https elsewhere. The first request
+        carries no credentials, so trying http gives nothing away but its path.
+
+        Args:
+            endpoint: where to.
+            request: does the request, given `https` or `http`; it must be possible to do it twice.
+        """
+        if not endpoint.plain_http:
+            return request(_HTTPS)
+        known = self._known.get(endpoint.host)
+        if known is not None:
+            return request(known)
+        order = (_HTTP, _HTTPS) if is_loopback(endpoint.host) else (_HTTPS, _HTTP)
+        return self._find_out(endpoint.host, *order, request)
+
+    def _find_out(self, host: str, first: str, second: str, request: Callable[[str], Response]) -> Response:
+        doubtful: Response | None = None
+        failure: Exception | None = None
+        try:
+            response = request(first)
+        except (ConnectFailed, ConnectionCut) as error:
+            failure = error
+        else:
+            # A TLS server answers plain http with 400, in words that differ from server to server.
+            if first != _HTTP or response.status != 400:
+                self._known[host] = first
+                return response
+            doubtful = response
+        try:
+            response = request(second)
+        except (ConnectFailed, ConnectionCut) as error:
+            if doubtful is not None:
+                self._known[host] = first
+                return doubtful
+            # A plain answer to TLS says more than that nobody listens on the other port.
+            raise (error if isinstance(failure, NoTls) else failure) or error from error
+        if doubtful is not None:
+            doubtful.close()
+        self._known[host] = second
+        return response

@@ -1,0 +1,197 @@
+"""Which repository has what: the rows of the database, and every question asked of them.
+
+Functions on a connection; the caller decides what stands in one transaction.
+Format: docs/registry.md "registry.db".
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from shale.oci.digest import Digest
+from shale.registry.server.storage import Page
+
+__all__ = [
+    "ManifestRow",
+    "add_blob",
+    "add_manifest",
+    "find_manifest",
+    "has_blob",
+    "missing_content",
+    "page_of_referrers",
+    "page_of_repositories",
+    "page_of_tags",
+    "remove_blob",
+    "remove_manifest",
+    "remove_tag",
+    "repository_exists",
+    "upload_secret",
+]
+
+_NOBODY: Final = 0
+_PAGE_ENTRIES: Final = 1000
+_PAGE_BYTES: Final = 2 * 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class ManifestRow:
+    """What is kept of a manifest besides its bytes; the last three only where it has a subject."""
+
+    digest: Digest
+    media_type: str
+    subject: Digest | None = None
+    artifact_type: str | None = None
+    descriptor: str | None = None
+
+
+def upload_secret(connection: sqlite3.Connection) -> bytes:
+    """What upload ids are signed with."""
+    (value,) = connection.execute("SELECT value FROM secrets WHERE name = 'uploads'").fetchone()
+    return bytes(value)
+
+
+def repository_exists(connection: sqlite3.Connection, repository: str) -> bool:
+    """Whether anything was ever pushed there."""
+    return _find(connection, repository) != _NOBODY
+
+
+def _find(connection: sqlite3.Connection, repository: str) -> int:
+    """The number of a repository; where there is none, a number that no row has."""
+    row = connection.execute("SELECT id FROM repositories WHERE name = ?", (repository,)).fetchone()
+    return _NOBODY if row is None else int(row[0])
+
+
+def _find_or_add(connection: sqlite3.Connection, repository: str) -> int:
+    connection.execute("INSERT OR IGNORE INTO repositories (name) VALUES (?)", (repository,))
+    return _find(connection, repository)
+
+
+def has_blob(connection: sqlite3.Connection, repository: str, digest: Digest) -> bool:
+    """Whether a repository may serve a blob."""
+    sql = "SELECT 1 FROM blobs WHERE repository = ? AND digest = ?"
+    return connection.execute(sql, (_find(connection, repository), str(digest))).fetchone() is not None
+
+
+def add_blob(connection: sqlite3.Connection, repository: str, digest: Digest) -> None:
+    """Give a repository a blob; its bytes are durable already."""
+    number = _find_or_add(connection, repository)
+    connection.execute("INSERT OR IGNORE INTO blobs VALUES (?, ?)", (number, str(digest)))
+
+
+def remove_blob(connection: sqlite3.Connection, repository: str, digest: Digest) -> bool:
+    """Take a blob away; whether it was there."""
+    sql = "DELETE FROM blobs WHERE repository = ? AND digest = ?"
+    return connection.execute(sql, (_find(connection, repository), str(digest))).rowcount > 0
+
+
+def missing_content(connection: sqlite3.Connection, repository: str, digests: Sequence[Digest]) -> list[Digest]:
+    """Those of some digests that are neither a blob nor a manifest of the repository, in their order."""
+    number = _find(connection, repository)
+    sql = (
+        "SELECT EXISTS (SELECT 1 FROM blobs WHERE repository = ?1 AND digest = ?2)"
+        " OR EXISTS (SELECT 1 FROM manifests WHERE repository = ?1 AND digest = ?2)"
+    )
+    missing = []
+    for digest in dict.fromkeys(digests):
+        (found,) = connection.execute(sql, (number, str(digest))).fetchone()
+        if not found:
+            missing.append(digest)
+    return missing
+
+
+def find_manifest(
+    connection: sqlite3.Connection, repository: str, reference: Digest | str
+) -> ManifestRow | None:
+    """The manifest that a digest or a tag of a repository names."""
+    if isinstance(reference, Digest):
+        sql = "SELECT digest, media_type FROM manifests WHERE repository = ? AND digest = ?"
+    else:
+        sql = (
+            "SELECT digest, media_type FROM tags JOIN manifests USING (repository, digest)"
+            " WHERE repository = ? AND name = ?"
+        )
+    row = connection.execute(sql, (_find(connection, repository), str(reference))).fetchone()
+    return None if row is None else ManifestRow(Digest.parse(row[0]), row[1])
+
+
+def add_manifest(
+    connection: sqlite3.Connection, repository: str, tag: str | None, manifest: ManifestRow
+) -> None:
+    """Give a repository a manifest, and point a tag at it."""
+    number = _find_or_add(connection, repository)
+    # Not INSERT OR REPLACE: that deletes the old row first, and all its tags would go with it.
+    connection.execute(
+        "INSERT INTO manifests VALUES (?, ?, ?, ?, ?, ?)"
+        " ON CONFLICT DO UPDATE SET media_type = excluded.media_type",
+        (
+            number,
+            str(manifest.digest),
+            manifest.media_type,
+            None if manifest.subject is None else str(manifest.subject),
+            manifest.artifact_type,
+            manifest.descriptor,
+        ),
+    )
+    if tag is not None:
+        connection.execute(
+            "INSERT INTO tags VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET digest = excluded.digest",
+            (number, tag, str(manifest.digest)),
+        )
+
+
+def remove_manifest(connection: sqlite3.Connection, repository: str, digest: Digest) -> bool:
+    """Take a manifest away, and its tags with it; whether it was there."""
+    sql = "DELETE FROM manifests WHERE repository = ? AND digest = ?"
+    return connection.execute(sql, (_find(connection, repository), str(digest))).rowcount > 0
+
+
+def remove_tag(connection: sqlite3.Connection, repository: str, tag: str) -> bool:
+    """Take a tag away; whether it was there."""
+    sql = "DELETE FROM tags WHERE repository = ? AND name = ?"
+    return connection.execute(sql, (_find(connection, repository), tag)).rowcount > 0
+
+
+def page_of_tags(connection: sqlite3.Connection, repository: str, after: str, limit: int) -> Page:
+    """Tags in order without regard to case; where that is equal, in order of their bytes."""
+    sql = (
+        "SELECT name FROM tags WHERE repository = ?"
+        " AND (name COLLATE NOCASE, name) > (?, ?) ORDER BY name COLLATE NOCASE, name LIMIT ?"
+    )
+    return _page(
+        [row[0] for row in connection.execute(sql, (_find(connection, repository), after, after, limit + 1))],
+        limit,
+    )
+
+
+def page_of_repositories(connection: sqlite3.Connection, after: str, limit: int) -> Page:
+    """Repositories in order of their bytes."""
+    sql = "SELECT name FROM repositories WHERE name > ? ORDER BY name LIMIT ?"
+    return _page([row[0] for row in connection.execute(sql, (after, limit + 1))], limit)
+
+
+def _page(names: list[str], limit: int) -> Page:
+    entries = tuple(names[:limit])
+    return Page(entries, entries[-1] if entries and len(names) > limit else None)
+
+
+def page_of_referrers(
+    connection: sqlite3.Connection, repository: str, subject: Digest, artifact_type: str | None, after: str
+) -> Page:
+    """Descriptors of the manifests with a subject: rows are read one by one until the page is full."""
+    sql = (
+        "SELECT digest, descriptor FROM manifests"
+        " WHERE repository = ?1 AND subject = ?2 AND digest > ?3"
+        " AND (?4 IS NULL OR artifact_type = ?4) ORDER BY digest"
+    )
+    rows = connection.execute(sql, (_find(connection, repository), str(subject), after, artifact_type))
+    entries: list[str] = []
+    size, last = 0, ""
+    for digest, descriptor in rows:
+        if len(entries) == _PAGE_ENTRIES or (entries and size + len(descriptor) > _PAGE_BYTES):
+            return Page(tuple(entries), last)
+        entries.append(descriptor)
+        size, last = size + len(descriptor), digest
+    return Page(tuple(entries))

@@ -1,0 +1,329 @@
+"""Ingests: bytes on their way into the store, which outlive the process that brings them.
+
+An ingest is a folder `ingest/KEY/` with the bytes so far (`data`) and a note on where they come from
+(`note.json`). Whoever works on one holds an exclusive flock on its folder, so two processes that want the
+same blob do the work once; the kernel lets go of the lock when the process dies, however it dies.
+
+Invariants:
+- The hash is taken of the bytes that are written, here and nowhere else, so what `commit` renames into
+  `blobs/` has been verified. Bytes found from an earlier process are hashed again before they count.
+- Closing an ingest without commit keeps the bytes; the next one with the same key continues.
+
+Format: docs/formats.md "ingest".
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import re
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from types import TracebackType
+from typing import Final, Self
+
+import msgspec
+
+from shale.errors import Corrupt, Invalid, Unavailable
+from shale.linux.durable import disk_errors, make_folder, write_file
+from shale.oci.digest import Digest, Hasher
+from shale.store.blobs import Blobs
+
+__all__ = ["DigestMismatch", "Ingest", "IngestBusy", "IngestNote", "Ingests", "SizeMismatch", "ingest_key"]
+
+_KEY: Final = re.compile(r"[a-z0-9][a-z0-9-]{0,140}\Z")
+_READ: Final = 1024 * 1024
+_POLL: Final = 0.02
+
+
+class DigestMismatch(Corrupt):
+    """The bytes that came are not those that the digest names."""
+
+    def __init__(self, expected: Digest, found: Digest) -> None:
+        super().__init__(f"content has digest {found}, expected {expected}; nothing of it was kept")
+        self.expected = expected
+        self.found = found
+
+
+class SizeMismatch(Corrupt):
+    """There are more or fewer bytes than the descriptor says."""
+
+    def __init__(self, digest: Digest, expected: int, found: int) -> None:
+        super().__init__(f"content {digest} has {found} bytes, expected {expected}; nothing of it was kept")
+        self.expected = expected
+        self.found = found
+
+
+class IngestBusy(Unavailable):
+    """Another process has been working on the same content for longer than we wait."""
+
+
+class IngestNote(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What is remembered of a transfer between processes.
+
+    Attributes:
+        etag: the server's tag of the bytes so far, for If-Range.
+        origin: where they come from, as text for a person.
+    """
+
+    etag: str | None = None
+    origin: str = ""
+
+
+def ingest_key(digest: Digest) -> str:
+    """The key under which everybody ingests the blob of this digest."""
+    return f"{digest.algorithm}-{digest.encoded}"
+
+
+class Ingests:
+    """All transfers under way in one store."""
+
+    def __init__(self, root: int, blobs: Blobs) -> None:
+        """Open the ingests below a root.
+
+        Args:
+            root: descriptor of the store's folder; it stays the caller's.
+            blobs: where commits go.
+        """
+        self._blobs = blobs
+        with disk_errors("opening the store's ingests"):
+            self._folder = make_folder(root, "ingest")
+
+    def close(self) -> None:
+        """Let go of the folder."""
+        os.close(self._folder)
+
+    def open(
+        self,
+        key: str,
+        *,
+        algorithm: str = "sha256",
+        patience: float = 600.0,
+        waiting: Callable[[], None] = lambda: None,
+    ) -> Ingest:
+        """Start or continue the ingest of this key; use it as a context manager.
+
+        Args:
+            key: `ingest_key(digest)`, or a fresh key for content whose digest is not known yet.
+            algorithm: how to hash; the digest's algorithm.
+            patience: seconds to wait for another process that works on the same key.
+            waiting: called about fifty times a second while waiting; it may raise to stop.
+
+        Raises:
+            IngestBusy: the other process took longer.
+            DiskFull, NoPermission, StorageFailure: the disk.
+        """
+        if not _KEY.match(key):
+            raise Invalid(f"invalid ingest key {key[:140]!r}")
+        deadline = time.monotonic() + patience
+        with disk_errors(f"opening ingest {key}"):
+            while True:
+                folder = make_folder(self._folder, key)
+                try:
+                    if self._lock(folder, key):
+                        return Ingest(self._folder, folder, key, algorithm, self._blobs)
+                except BaseException:
+                    os.close(folder)
+                    raise
+                os.close(folder)
+                waiting()
+                if time.monotonic() > deadline:
+                    raise IngestBusy(
+                        f"another process has been writing {key} for more than {patience:.0f} seconds; "
+                        "look for a stopped shale process"
+                    )
+                time.sleep(_POLL)
+
+    def _lock(self, folder: int, key: str) -> bool:
+        """Lock an open ingest folder; false when somebody else has it, or it is not the named one any more."""
+        try:
+            fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
+        try:
+            named = os.stat(key, dir_fd=self._folder, follow_symlinks=False)
+        except FileNotFoundError:
+            return False
+        return named.st_ino == os.fstat(folder).st_ino
+
+    def abandoned(self, older_than: float) -> list[str]:
+        """Keys of ingests that nobody works on and that were last written before a time (seconds, epoch)."""
+        found = []
+        for key in os.listdir(self._folder):
+            with suppress(FileNotFoundError, NotADirectoryError):
+                folder = os.open(key, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW, dir_fd=self._folder)
+                try:
+                    if self._last_written(folder) < older_than and self._lock(folder, key):
+                        found.append(key)
+                finally:
+                    os.close(folder)
+        return found
+
+    def bytes_kept(self, key: str) -> int:
+        """How many bytes an ingest holds, 0 when there is none."""
+        try:
+            folder = os.open(key, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW, dir_fd=self._folder)
+        except FileNotFoundError:
+            return 0
+        try:
+            return os.stat("data", dir_fd=folder).st_size
+        except FileNotFoundError:
+            return 0
+        finally:
+            os.close(folder)
+
+    @staticmethod
+    def _last_written(folder: int) -> float:
+        try:
+            return os.stat("data", dir_fd=folder).st_mtime
+        except FileNotFoundError:
+            return os.fstat(folder).st_mtime
+
+
+class Ingest:
+    """One transfer, locked by us. Not for use from two threads at once."""
+
+    def __init__(self, parent: int, folder: int, key: str, algorithm: str, blobs: Blobs) -> None:
+        self.key = key
+        self._parent = parent
+        self._folder = folder
+        self._algorithm = algorithm
+        self._blobs = blobs
+        self._closed = False
+        self.note = self._read_note()
+        flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
+        self._data = os.open("data", flags, 0o600, dir_fd=folder)
+        self._hasher: Hasher = self._new_hasher()
+        self.offset = 0
+        """Bytes written and hashed so far."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _new_hasher(self) -> Hasher:
+        return Digest(self._algorithm, "").new_hasher()
+
+    def _read_note(self) -> IngestNote:
+        try:
+            handle = os.open("note.json", os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=self._folder)
+            with os.fdopen(handle, "rb") as file:
+                return msgspec.json.decode(file.read(65536), type=IngestNote)
+        except (FileNotFoundError, msgspec.DecodeError):
+            return IngestNote()
+
+    def remember(self, note: IngestNote) -> None:
+        """Keep a note for whoever continues this ingest."""
+        if note != self.note:
+            with disk_errors(f"writing ingest {self.key}"):
+                write_file(self._folder, "note.json", msgspec.json.encode(note))
+            self.note = note
+
+    def resume(self, kept: Callable[[memoryview], None] = lambda _: None) -> int:
+        """Take up the bytes that an earlier process left; call it before the first write.
+
+        Args:
+            kept: is given those bytes in order, in chunks that are valid only during the call.
+
+        Returns:
+            How many bytes there are, the new `offset`.
+        """
+        buffer = bytearray(_READ)
+        view = memoryview(buffer)
+        with disk_errors(f"reading ingest {self.key}"):
+            while count := os.preadv(self._data, [buffer], self.offset):
+                self._hasher.update(view[:count])
+                kept(view[:count])
+                self.offset += count
+            os.lseek(self._data, self.offset, os.SEEK_SET)
+        return self.offset
+
+    def write(self, chunk: bytes | bytearray | memoryview) -> None:
+        """Append bytes: hash them and write them.
+
+        Raises:
+            DiskFull, NoPermission, StorageFailure: the disk; the bytes so far stay.
+        """
+        self._hasher.update(chunk)
+        view = memoryview(chunk)
+        with disk_errors(f"writing {len(view)} bytes of ingest {self.key}"):
+            while view:
+                written = os.write(self._data, view)
+                self.offset += written
+                view = view[written:]
+
+    def restart(self) -> None:
+        """Forget all bytes: the other side starts over."""
+        with disk_errors(f"writing ingest {self.key}"):
+            os.ftruncate(self._data, 0)
+            os.lseek(self._data, 0, os.SEEK_SET)
+        self._hasher = self._new_hasher()
+        self.offset = 0
+
+    @property
+    def digest(self) -> Digest:
+        """The digest of the bytes so far."""
+        return Digest.from_hasher(self._algorithm, self._hasher)
+
+    def verify(self, expected: Digest, size: int) -> None:
+        """Compare the bytes so far with a descriptor.
+
+        Raises:
+            SizeMismatch, DigestMismatch: the bytes are dropped, so that a next try starts clean.
+        """
+        count, found = self.offset, self.digest
+        if count != size:
+            self.restart()
+            raise SizeMismatch(expected, size, count)
+        if found != expected:
+            self.restart()
+            raise DigestMismatch(expected, found)
+
+    def commit(self, expected: Digest | None = None, size: int | None = None) -> Digest:
+        """Verify the bytes and make them a blob, durably; the ingest is finished then.
+
+        Args:
+            expected: the digest that they must have; None to take the one that they have.
+            size: the number of bytes that there must be; None to take any.
+
+        Raises:
+            SizeMismatch, DigestMismatch: the bytes are dropped, so that a next try starts clean.
+            DiskFull, NoPermission, StorageFailure: the disk.
+        """
+        found = expected if expected is not None else self.digest
+        self.verify(found, self.offset if size is None else size)
+        with disk_errors(f"writing blob {found}"):
+            os.ftruncate(self._data, self.offset)
+            os.fchmod(self._data, 0o444)
+            os.fdatasync(self._data)
+            target = self._blobs.folder_of(found)
+            os.rename("data", found.encoded, src_dir_fd=self._folder, dst_dir_fd=target)
+            os.fsync(target)
+        self._remove_folder()
+        return found
+
+    def discard(self) -> None:
+        """Drop the bytes and the ingest."""
+        with suppress(FileNotFoundError):
+            os.unlink("data", dir_fd=self._folder)
+        self._remove_folder()
+
+    def _remove_folder(self) -> None:
+        for name in os.listdir(self._folder):
+            with suppress(FileNotFoundError):
+                os.unlink(name, dir_fd=self._folder)
+        with suppress(FileNotFoundError, OSError):
+            os.rmdir(self.key, dir_fd=self._parent)
+        self.close()
+
+    def close(self) -> None:
+        """Let go of the lock and keep the bytes."""
+        if not self._closed:
+            self._closed = True
+            os.close(self._data)
+            os.close(self._folder)

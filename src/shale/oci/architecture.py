@@ -34,6 +34,7 @@ _X86_32: Final = re.compile(r"i[3-6]86\Z")
 _ARM_MACHINE: Final = re.compile(r"arm(v[5-8])[a-z]*\Z")
 _OLDEST_ARM: Final = 5
 _OLDEST_ARM64: Final = 8
+_LAST_ARM64_V8: Final = 9
 
 
 def is_known_os(name: str) -> bool:
@@ -118,8 +119,8 @@ def _older_arm64(variant: str) -> Iterator[tuple[str, str]]:
     if major == _OLDEST_ARM64 + 1:
         for older in range(minor - 1, -1, -1):
             yield normalise_architecture("arm64", f"v9.{older}")
-        # Armv9.x is a superset of Armv8.(x+5): the Arm architecture reference manual, "Armv9".
-        major, minor = _OLDEST_ARM64, minor + 6
+        # Armv9.x has what Armv8.(x+5) has (Arm architecture reference manual), and Armv8 ends with v8.9.
+        major, minor = _OLDEST_ARM64, min(minor + 5, _LAST_ARM64_V8) + 1
     if major == _OLDEST_ARM64:
         for older in range(minor - 1, -1, -1):
             yield normalise_architecture("arm64", f"v8.{older}")

@@ -151,9 +151,7 @@ def parse_platform(text: str, host: Platform) -> Platform:
     architecture, variant = names.normalise_architecture(rest[0] if rest else first, written)
     if not rest:
         if not names.is_known_architecture(architecture):
-            raise InvalidPlatform(
-                f"invalid platform {shown!r}: no operating system or architecture known here"
-            )
+            raise InvalidPlatform(f"invalid platform {shown!r}: no operating system or architecture known here")
         platform = Platform(os=host.os)
     if architecture == "arm" and not written and variant == "v7":
         variant = ""
@@ -183,8 +181,7 @@ def matches(wanted: Platform, offered: Platform) -> bool:
 def _same(wanted: Platform, offered: Platform) -> bool:
     """`matches` for two that are normalised."""
     return (
-        (wanted.os, wanted.architecture, wanted.variant)
-        == (offered.os, offered.architecture, offered.variant)
+        (wanted.os, wanted.architecture, wanted.variant) == (offered.os, offered.architecture, offered.variant)
         and set(offered.os_features or ()) <= set(wanted.os_features or ())
         and (wanted.os != "windows" or _same_windows(wanted.os_version, offered.os_version))
     )

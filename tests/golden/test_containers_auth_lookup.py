@@ -13,11 +13,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from shared_vectors import VECTORS
 
 from shale.registry.client.credentials.account import scopes_of
 from shale.registry.client.credentials.auth_files import AuthFiles
 from shale.registry.client.endpoint import Credential
+from shared_vectors import VECTORS
 
 TABLES = json.loads((VECTORS / "c-image" / "auth_get.json").read_text())["tables"]
 
@@ -71,10 +71,11 @@ FILES: dict[str, dict[str, Any]] = {
     },
     "empty.json": {},
 }
+HELPERS = "shale takes helpers from credHelpers and credsStore only"
 OTHER = {
     "use system context": "a credential given by the caller needs no look-up here",
-    "credhelper from registries.conf": "shale takes helpers from credHelpers and credsStore only",
-    "identity token credhelper from registries.conf": "shale takes helpers from credHelpers and credsStore only",
+    "credhelper from registries.conf": HELPERS,
+    "identity token credhelper from registries.conf": HELPERS,
 }
 LOOKUPS = table("TestGetAuth", 23)
 

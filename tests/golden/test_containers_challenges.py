@@ -4,9 +4,9 @@ import json
 from typing import Any
 
 import pytest
-from shared_vectors import VECTORS
 
 from shale.registry.client.challenge import parse_challenges
+from shared_vectors import VECTORS
 
 TABLES = json.loads((VECTORS / "c-image" / "www_authenticate.json").read_text())["tables"]
 CASES = [case for table in TABLES for case in table["cases"]]

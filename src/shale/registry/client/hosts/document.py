@@ -202,7 +202,8 @@ def _check_alias(name: str, value: Any, file: str) -> None:
         full = Reference.parse(value) if value else None
     except InvalidReference as error:
         raise InvalidConfiguration(f"{file}: aliases: {name}: {error.message}") from error
-    if short.tag or short.digest or short.familiar_name != name.removeprefix("library/"):
+    # What parsing took off the name is a registry, a tag or a digest; what it may put before it is `library/`.
+    if not short.repository.endswith(name):
         raise InvalidConfiguration(
             f"{file}: aliases: {name} is not a short name: it has no registry, tag or digest"
         )

@@ -265,9 +265,14 @@ def test_a_writer_waits_for_the_lock(files: AuthFiles, path: Path) -> None:
 def test_nothing_is_written_where_the_change_fails(path: Path) -> None:
     write(path, {"auths": {}})
     before = path.stat().st_ino
-    with pytest.raises(KeyError), ConfigFile(path).changing() as content:
-        content["auths"]["x"] = {}
-        raise KeyError
+
+    def fail() -> None:
+        with ConfigFile(path).changing() as content:
+            content["auths"]["x"] = {}
+            raise KeyError
+
+    with pytest.raises(KeyError):
+        fail()
     with ConfigFile(path).changing():
         pass
     assert path.stat().st_ino == before

@@ -115,18 +115,21 @@ def test_of_two_tables_for_one_prefix_the_first_counts() -> None:
             "registry 1, mirror 1: location is missing",
         ),
         (
-            "[[registry]]\nlocation = 'a.example'\n[[registry.mirror]]\nlocation = 'm'\npull-from-mirror = 'some'",
+            "[[registry]]\nlocation = 'a'\n[[registry.mirror]]\nlocation = 'm'\npull-from-mirror = 'some'",
             "registry 1, mirror 1: pull-from-mirror is 'some'",
         ),
         (
-            "[[registry]]\nlocation = 'a.example'\nmirror-by-digest-only = true\n[[registry.mirror]]\n"
-            "location = 'm'\npull-from-mirror = 'all'",
+            (
+                "[[registry]]\nlocation = 'a.example'\nmirror-by-digest-only = true\n[[registry.mirror]]\n"
+                "location = 'm'\npull-from-mirror = 'all'"
+            ),
             "together with mirror-by-digest-only",
         ),
         ("aliases = 1", "aliases is not a table"),
         ("[aliases]\na = 1", "aliases: a is not a string"),
         ("[aliases]\n'a:tag' = 'b.example/a'", "a:tag is not a short name"),
         ("[aliases]\n'c.example/a' = 'b.example/a'", "c.example/a is not a short name"),
+        ("[aliases]\n'index.docker.io/a' = 'b.example/a'", "index.docker.io/a is not a short name"),
         ("[aliases]\n'docker.io/a' = 'b.example/a'", "docker.io/a is not a short name"),
         ("[aliases]\n'localhost/a' = 'b.example/a'", "localhost/a is not a short name"),
         ("[aliases]\na = 'b'", "not a full name"),

@@ -48,7 +48,8 @@ def test_nobody_else_may_without_being_told(host: str) -> None:
 
 
 def test_insecure_is_what_the_configuration_says() -> None:
-    text = '[[registry]]\nlocation="r.lan"\ninsecure=true\n[[registry]]\nlocation="localhost:5000"\ninsecure=false\n'
+    text = '[[registry]]\nlocation="r.lan"\ninsecure=true\n'
+    text += '[[registry]]\nlocation="localhost:5000"\ninsecure=false\n'
     (marked,) = hosts(text).endpoints(Reference.parse("r.lan/app"))
     assert marked.plain_http
     assert not marked.tls.verify
@@ -136,14 +137,15 @@ def test_the_longest_prefix_speaks() -> None:
 
 
 def test_credentials_are_those_of_the_host_that_is_asked() -> None:
-    text = '[[registry]]\nprefix="example.com"\nlocation="docker.io/copies"\n[[registry.mirror]]\nlocation="m.local:5000/x"'
+    text = '[[registry]]\nprefix="example.com"\nlocation="docker.io/copies"\n'
+    text += '[[registry.mirror]]\nlocation="m.local:5000/x"\n'
     found = hosts(text).endpoints(Reference.parse("example.com/a"))
     assert [endpoint.account for endpoint in found] == ["m.local:5000", "docker.io"]
 
 
 def test_a_location_that_changes_the_tag_is_refused() -> None:
     text = '[[registry]]\nprefix="example.com/a:1"\nlocation="m.local/b:2"\n'
-    with pytest.raises(UnsupportedLocation, match="correct the location of example.com/a:1"):
+    with pytest.raises(UnsupportedLocation, match=r"correct the location of example\.com/a:1"):
         hosts(text).endpoints(Reference.parse("example.com/a:1"))
     bare = '[[registry]]\nprefix="example.com/a"\nlocation="m.local"\n'
     with pytest.raises(UnsupportedLocation):

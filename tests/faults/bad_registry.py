@@ -260,6 +260,8 @@ class BadRegistry:
 
 
 def _read_head(reader: Any) -> tuple[str, str, dict[str, str]] | None:
+    if reader.peek(1)[:1] == b"\x16":  # a TLS handshake: nothing for us
+        return None
     first = reader.readline(_MAX_HEAD).decode("latin-1").split()
     if len(first) != 3:
         return None

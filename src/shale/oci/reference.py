@@ -128,6 +128,14 @@ class Reference:
         """The same repository with this digest and no tag."""
         return replace(self, tag=None, digest=digest)
 
+    def matches(self, pattern: str) -> bool:
+        """Whether a person's pattern means this reference: its name, or its whole familiar text.
+
+        `*` and `?` do not reach over a `/` (Go's path.Match, as in distribution/reference FamiliarMatch).
+        """
+        translated = re.compile(_translate(pattern))
+        return any(translated.fullmatch(text) for text in (self.familiar, self.familiar_name))
+
     def with_default_tag(self) -> Self:
         """This reference, with the tag `latest` where it has neither tag nor digest."""
         if self.tag is None and self.digest is None:
@@ -163,3 +171,21 @@ def _parse_digest(shown: str, text: str) -> Digest:
         return Digest.parse(text)
     except Invalid as error:
         raise InvalidReference(f"invalid reference {shown!r}: {error.message}") from error
+
+
+def _translate(pattern: str) -> str:
+    """A glob of Go's path.Match as a regular expression."""
+    out, rest = [], pattern
+    while rest:
+        if rest.startswith("[") and (end := rest.find("]", 2)) > 0:
+            inside = rest[1:end].replace("\\", "\\\\")
+            out.append(f"[{inside}]")
+            rest = rest[end + 1 :]
+            continue
+        if rest.startswith("\\") and len(rest) > 1:
+            rest = rest[1:]
+            out.append(re.escape(rest[0]))
+        else:
+            out.append({"*": "[^/]*", "?": "[^/]"}.get(rest[0], re.escape(rest[0])))
+        rest = rest[1:]
+    return "".join(out)

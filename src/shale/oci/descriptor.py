@@ -16,8 +16,8 @@ __all__ = ["Descriptor", "InvalidDescriptor", "MediaType", "Size"]
 Size = Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)]
 """Bytes; image-spec says int64 and not negative."""
 
-_TOKEN = r"[A-Za-z0-9][A-Za-z0-9!#$&^_.+-]{0,126}"
-MediaType = Annotated[str, msgspec.Meta(pattern=rf"\A{_TOKEN}/{_TOKEN}\Z")]
+_NAME = r"[A-Za-z0-9][A-Za-z0-9!#$&^_.+-]{0,126}"
+MediaType = Annotated[str, msgspec.Meta(pattern=rf"\A{_NAME}/{_NAME}\Z")]
 """RFC 6838 section 4.2, as descriptor.md demands: so it is safe as the value of a header, too."""
 
 
@@ -49,7 +49,7 @@ class Descriptor(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit
     urls: tuple[str, ...] | None = None
     annotations: dict[str, str] | None = None
     data: str | None = None
-    artifact_type: str | None = None
+    artifact_type: MediaType | None = None
     platform: Platform | None = None
 
     def __post_init__(self) -> None:

@@ -11,7 +11,7 @@ import msgspec
 
 from shale.errors import Unsupported
 from shale.oci import mediatype
-from shale.oci.descriptor import Descriptor
+from shale.oci.descriptor import Descriptor, MediaType
 from shale.oci.digest import Digest
 from shale.oci.document import MAX_MANIFEST, InvalidDocument, Listed, fill_lists, read_document
 
@@ -37,7 +37,7 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_d
 
     schema_version: int
     media_type: str | None = None
-    artifact_type: str | None = None
+    artifact_type: MediaType | None = None
     config: Descriptor
     layers: Listed[Descriptor]
     subject: Descriptor | None = None
@@ -71,7 +71,7 @@ class Index(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_defa
 
     schema_version: int
     media_type: str | None = None
-    artifact_type: str | None = None
+    artifact_type: MediaType | None = None
     manifests: Listed[Descriptor]
     subject: Descriptor | None = None
     annotations: dict[str, str] | None = None

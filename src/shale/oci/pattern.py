@@ -1,8 +1,8 @@
-"""Patterns for names: what `image ls PATTERN` and `--filter reference=PATTERN` mean.
+r"""Patterns for names: what `image ls PATTERN` and `--filter reference=PATTERN` mean.
 
     pattern = *term
-    term    = "*" | "?" | "[" [ "^" ] 1*range "]" | "\\" character | character
-    range   = character [ "-" character ]          a "\\" before a character takes away its meaning
+    term    = "*" | "?" | "[" [ "^" ] 1*range "]" | "\" character | character
+    range   = character [ "-" character ]          a "\" before a character takes away its meaning
 
 `*` stands for any characters but `/`, `?` for one that is not `/`. Specification: Go's path.Match, which
 distribution/reference (FamiliarMatch) and so Docker use.

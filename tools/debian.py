@@ -42,9 +42,7 @@ def missing(names: list[str]) -> list[str]:
     """Those of the named packages that are not installed."""
     query = ["dpkg-query", "--show", "--showformat=${Package} ${db:Status-Status}\n", *names]
     answer = subprocess.run(query, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, check=False)
-    installed = {
-        line.split()[0] for line in answer.stdout.decode().splitlines() if line.endswith(" installed")
-    }
+    installed = {line.split()[0] for line in answer.stdout.decode().splitlines() if line.endswith(" installed")}
     return [name for name in names if name not in installed]
 
 

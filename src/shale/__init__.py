@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from shale.engine.engine import Engine as Engine
-    from shale.engine.images import Image as Image
+    from shale.engine.image import Image as Image
     from shale.engine.images import Images as Images
     from shale.errors import ShaleError as ShaleError
     from shale.image.listing import ImageSummary as ImageSummary
@@ -30,7 +30,7 @@ __all__ = ["Digest", "Engine", "Image", "ImageSummary", "Images", "Platform", "R
 _HOMES = {
     "Digest": "shale.oci.digest",
     "Engine": "shale.engine.engine",
-    "Image": "shale.engine.images",
+    "Image": "shale.engine.image",
     "ImageSummary": "shale.image.listing",
     "Images": "shale.engine.images",
     "Platform": "shale.oci.platform",

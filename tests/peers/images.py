@@ -140,7 +140,7 @@ class Images:
 
 def open_images(surroundings: Mapping[str, str], env: Mapping[str, str]) -> Images:
     """The cache of the user who runs the tests; `env` is for the programs that make images."""
-    home = surroundings.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")  # noqa: PTH111
+    home = surroundings.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")
     cache = Path(home) / "shale-tests"
     cache.mkdir(parents=True, exist_ok=True)
     # Packages may be reached through a proxy; peers on loopback never are.

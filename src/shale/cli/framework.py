@@ -94,11 +94,11 @@ class LazyGroup(Group):
         super().__init__(name, help=text, invoke_without_command=True, callback=show_help, **more)
         self._members = members
 
-    def list_commands(self, ctx: click.Context) -> list[str]:
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
         """The names that are shown."""
         return sorted(name for name, entry in self._members.items() if not entry.hidden)
 
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
         """Import one command; None where there is no such name."""
         entry = self._members.get(cmd_name)
         if entry is None:

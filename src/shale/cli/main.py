@@ -33,7 +33,7 @@ class _Root(LazyGroup):
             return LazyGroup(cmd_name, text, members, context_settings=CONTEXT)
         return super().get_command(ctx, cmd_name)
 
-    def sections(self, ctx: click.Context) -> list[tuple[str, list[tuple[str, str]]]]:
+    def sections(self, ctx: click.Context) -> list[tuple[str, list[tuple[str, str]]]]:  # noqa: ARG002
         """Management commands first, as docker shows them."""
         return [
             ("Management Commands", [(name, text) for name, (text, _) in sorted(GROUPS.items())]),

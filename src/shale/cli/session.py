@@ -68,7 +68,7 @@ class Session:
     def warn(self, text: str) -> None:
         """Write a line to standard error."""
         sys.stdout.flush()
-        print(text, file=sys.stderr)
+        sys.stderr.write(text + "\n")
 
     @property
     def out(self) -> TextIO:

@@ -12,7 +12,7 @@ from contextlib import suppress
 from typing import Final
 
 from shale.errors import Corrupt, ShaleError
-from shale.events import LayerProgress, LayerState, Listener
+from shale.events import LayerProgress, LayerState, Listener, silent
 from shale.image.ports import Document, Source
 from shale.layer.verify import LayerFacts, LayerScanner
 from shale.oci.descriptor import Descriptor
@@ -135,8 +135,16 @@ class Intake:
         self._listener = listener
         self._check = check
 
+    def config(self, source: Source, descriptor: Descriptor) -> None:
+        """Bring an image's config; people are not shown its progress.
+
+        Raises:
+            DigestMismatch, SizeMismatch: the bytes are wrong, even from the beginning.
+        """
+        Intake(self._store, silent, self._check).blob(source, descriptor)
+
     def blob(self, source: Source, descriptor: Descriptor) -> None:
-        """Bring a blob that is not a layer: a config, or an artifact's content.
+        """Bring a blob that is not a layer: an artifact's content.
 
         Raises:
             DigestMismatch, SizeMismatch: the bytes are wrong, even from the beginning.

@@ -74,4 +74,4 @@ class RemoteRepository:
 
     def put_document(self, document: Document, tag: str | None = None) -> None:
         """Put a manifest or an index under a tag, or under its digest."""
-        self._client.manifests.put(document.raw, document.media_type, tag if tag else document.digest)
+        self._client.manifests.put(document.raw, document.media_type, tag or document.digest)

@@ -75,7 +75,7 @@ def octal(field: bytes, what: str, offset: int) -> int:
     Raises:
         InvalidTar: other characters, or more than 64 bits.
     """
-    digits = text(field.strip(b" \0"))
+    digits = field.strip(b" \0").partition(b"\0")[0]
     if not digits:
         return 0
     value = int(digits, 8) if _OCTAL.match(digits) else -1

@@ -141,9 +141,9 @@ class TarScan:
             # Of the plain kinds only regular files have a body.
             at += BLOCK + (size + 511 & ~511 if chunk[at + 156] == 0x30 else 0)
         if at == begin:
-            step = BLOCK
-            self._gathered += chunk[at : at + step]
-            return at + step
+            self._gathered += chunk[at : at + BLOCK]
+            return at + BLOCK
+        self._name = self._link = b""
         self._count(entries, content, self.position)
         if at > len(chunk):
             self._skip, self._slack = at - len(chunk), padding(size)
@@ -171,7 +171,8 @@ class TarScan:
         """Pass over the rest of a body and its padding; a header comes next."""
         self._skip, self._slack = body + pad, pad
         self._collect(BLOCK, self._block, inside=False)
-        self._quick = self._on_entry is None and not (self._records or self._name or self._link)
+        # A long name or link does not change what a plain header counts for; records may.
+        self._quick = self._on_entry is None and not self._records
 
     def _block(self, block: bytes) -> None:
         if block == _ZEROS:

@@ -75,33 +75,40 @@ def sync_folder(folder: int) -> None:
     os.fsync(folder)
 
 
-def make_folder(parent: int, name: str, *, mode: int = 0o700) -> int:
-    """Open a folder below an open folder, making it durably where it is missing.
+def make_folder(parent: int, name: str, *, mode: int = 0o700, durable: bool = True) -> int:
+    """Open a folder below an open folder, making it where it is missing.
 
     Args:
         parent: descriptor of the folder above.
         name: one component that this program chose, never text from outside.
         mode: permissions of a new folder.
+        durable: whether a new folder must survive a power cut. One that was there already may still not:
+            its maker may have been killed before it synced.
 
     Returns:
         A descriptor of the folder; the caller closes it.
+
+    Raises:
+        FileNotFoundError: another process removed the folder between our two calls; try again.
     """
     try:
         os.mkdir(name, mode, dir_fd=parent)
-        os.fsync(parent)
+        if durable:
+            os.fsync(parent)
     except FileExistsError:
         pass
     return os.open(name, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=parent)
 
 
-def write_file(folder: int, name: str, content: bytes, *, mode: int = 0o600) -> None:
-    """Write a small file whole or not at all, durably: to a name of its own, synced, then renamed.
+def write_file(folder: int, name: str, content: bytes, *, mode: int = 0o600, durable: bool = True) -> None:
+    """Write a small file whole or not at all: to a name of its own, synced, then renamed.
 
     Args:
         folder: descriptor of the folder.
         name: one component that this program chose.
         content: the bytes.
         mode: permissions.
+        durable: false to save two syncs where an empty or an older file after a power cut does no harm.
     """
     temporary = f".{name}.{os.getpid()}.{os.urandom(4).hex()}"
     handle = os.open(
@@ -112,7 +119,8 @@ def write_file(folder: int, name: str, content: bytes, *, mode: int = 0o600) -> 
             view = memoryview(content)
             while view:
                 view = view[os.write(handle, view) :]
-            os.fdatasync(handle)
+            if durable:
+                os.fdatasync(handle)
         finally:
             os.close(handle)
         os.rename(temporary, name, src_dir_fd=folder, dst_dir_fd=folder)
@@ -120,4 +128,5 @@ def write_file(folder: int, name: str, content: bytes, *, mode: int = 0o600) -> 
         with suppress(FileNotFoundError):
             os.unlink(temporary, dir_fd=folder)
         raise
-    os.fsync(folder)
+    if durable:
+        os.fsync(folder)

@@ -13,13 +13,15 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import suppress
-from typing import BinaryIO
+from typing import BinaryIO, Final
 
 from shale.errors import Corrupt, Invalid, NotFound
 from shale.linux.durable import disk_errors, make_folder, sync_folder
 from shale.oci.digest import Digest
 
 __all__ = ["BlobDamaged", "BlobNotFound", "Blobs"]
+
+_READ: Final = 1024 * 1024
 
 
 class BlobNotFound(NotFound):
@@ -36,6 +38,7 @@ class BlobDamaged(Corrupt):
     def __init__(self, digest: Digest, reason: str) -> None:
         super().__init__(f"blob {digest} is damaged: {reason}; run shale store check --repair")
         self.digest = digest
+        self.reason = reason
 
 
 class Blobs:
@@ -47,6 +50,7 @@ class Blobs:
         Args:
             root: descriptor of the store's folder; it stays the caller's.
         """
+        self._root = root
         with disk_errors("opening the store's blobs"):
             self._folder = make_folder(root, "blobs")
             self._algorithms = {name: make_folder(self._folder, name) for name in ("sha256", "sha512")}
@@ -61,16 +65,22 @@ class Blobs:
         """Descriptor of the folder in which a blob lies under `digest.encoded`; it stays ours."""
         return self._algorithms[digest.algorithm]
 
+    def status(self, digest: Digest) -> os.stat_result | None:
+        """What the file system says of a blob's file; None where there is no file."""
+        try:
+            return os.stat(digest.encoded, dir_fd=self.folder_of(digest), follow_symlinks=False)
+        except FileNotFoundError:
+            return None
+
     def size(self, digest: Digest) -> int:
         """The size of a blob, in bytes.
 
         Raises:
             BlobNotFound: it is not here.
         """
-        try:
-            return os.stat(digest.encoded, dir_fd=self.folder_of(digest), follow_symlinks=False).st_size
-        except FileNotFoundError:
-            raise BlobNotFound(digest) from None
+        if (status := self.status(digest)) is None:
+            raise BlobNotFound(digest)
+        return status.st_size
 
     def holds(self, digest: Digest, size: int | None = None) -> bool:
         """Whether a blob is here, and, where a size is given, has that size (a cheap check for damage)."""
@@ -86,10 +96,10 @@ class Blobs:
         Raises:
             BlobNotFound: it is not here.
         """
+        flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC
         try:
-            handle = os.open(
-                digest.encoded, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=self.folder_of(digest)
-            )
+            with disk_errors(f"opening blob {digest}"):
+                handle = os.open(digest.encoded, flags, dir_fd=self.folder_of(digest))
         except FileNotFoundError:
             raise BlobNotFound(digest) from None
         return os.fdopen(handle, "rb", buffering=0)
@@ -119,6 +129,61 @@ class Blobs:
             raise BlobDamaged(digest, "its bytes have another digest")
         return bytes(content)
 
+    def verify(self, digest: Digest) -> int:
+        """Read a blob of any size and compare its bytes with its digest; returns its size in bytes.
+
+        Raises:
+            BlobNotFound: it is not here.
+            BlobDamaged: its bytes have changed.
+            StorageFailure: the disk cannot read it.
+        """
+        hasher = digest.new_hasher()
+        buffer = bytearray(_READ)
+        view = memoryview(buffer)
+        size = 0
+        with self.open(digest) as blob, disk_errors(f"reading blob {digest}"):
+            while count := os.readv(blob.fileno(), [buffer]):
+                hasher.update(view[:count])
+                size += count
+        if hasher.hexdigest() != digest.encoded:
+            raise BlobDamaged(digest, f"its {size} bytes have another digest")
+        return size
+
+    def adopt(self, digest: Digest) -> int:
+        """Take a blob that a killed process left without a row: verify it and make its name durable.
+
+        Returns:
+            Its size in bytes; it may be recorded now.
+
+        Raises:
+            BlobNotFound, BlobDamaged, StorageFailure: as `verify`.
+        """
+        size = self.verify(digest)
+        with self.open(digest) as blob, disk_errors(f"writing blob {digest}"):
+            os.fdatasync(blob.fileno())
+            sync_folder(self.folder_of(digest))
+        return size
+
+    def set_aside(self, digest: Digest) -> None:
+        """Move a file with wrong bytes to `damaged/`, so that the blob counts as missing and can come again."""
+        with disk_errors(f"moving damaged blob {digest} aside"):
+            aside = make_folder(self._root, "damaged")
+            try:
+                os.rename(digest.encoded, _aside(digest), src_dir_fd=self.folder_of(digest), dst_dir_fd=aside)
+                sync_folder(aside)
+                sync_folder(self.folder_of(digest))
+            finally:
+                os.close(aside)
+
+    def drop_aside(self, digest: Digest) -> None:
+        """Remove what `set_aside` kept of a blob; nothing kept is fine."""
+        with disk_errors(f"removing damaged blob {digest}"), suppress(FileNotFoundError):
+            aside = os.open("damaged", os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW, dir_fd=self._root)
+            try:
+                os.unlink(_aside(digest), dir_fd=aside)
+            finally:
+                os.close(aside)
+
     def remove(self, digest: Digest) -> None:
         """Remove a blob. Only the collector calls this, inside its transaction; a missing one is fine."""
         with suppress(FileNotFoundError), disk_errors(f"removing blob {digest}"):
@@ -126,8 +191,15 @@ class Blobs:
 
     def sync(self) -> None:
         """Make the removals durable."""
-        for folder in self._algorithms.values():
-            sync_folder(folder)
+        with disk_errors("removing blobs"):
+            for folder in self._algorithms.values():
+                sync_folder(folder)
+
+    def sync_folders(self) -> None:
+        """Make the folders themselves durable: for whoever finds them made, but no database yet."""
+        with disk_errors("opening the store's blobs"):
+            sync_folder(self._folder)
+            sync_folder(self._root)
 
     def __iter__(self) -> Iterator[Digest]:
         """Every blob on disk, in no order; files that are not named like one are passed over."""
@@ -135,3 +207,7 @@ class Blobs:
             for name in os.listdir(folder):
                 with suppress(Invalid):
                     yield Digest.parse(f"{algorithm}:{name}")
+
+
+def _aside(digest: Digest) -> str:
+    return f"{digest.algorithm}-{digest.encoded}"

@@ -5,7 +5,6 @@ See docs/formats.md "What is reachable" and "How collecting and pulling do not c
 
 from __future__ import annotations
 
-import os
 import time
 from dataclasses import dataclass
 from typing import Final
@@ -15,9 +14,9 @@ from shale.store.blobs import Blobs
 from shale.store.database import Transaction
 from shale.store.leases import Leases
 
-__all__ = ["Collector", "Garbage"]
+__all__ = ["GRACE", "Collector", "Garbage", "is_old"]
 
-_GRACE: Final = 3600.0
+GRACE: Final = 3600.0
 """Seconds that a file without a row is left alone: its writer may be about to record it."""
 
 _UNREACHABLE: Final = """
@@ -86,12 +85,17 @@ class Collector:
         known = {
             digest for (digest,) in tx.rows("SELECT digest FROM blobs UNION SELECT digest FROM lease_content")
         }
-        oldest = time.time() - _GRACE
+        now = time.time()
         found = []
         for digest in self._blobs:
             if str(digest) in known:
                 continue
-            status = os.stat(digest.encoded, dir_fd=self._blobs.folder_of(digest), follow_symlinks=False)
-            if status.st_mtime < oldest:
+            status = self._blobs.status(digest)
+            if status is not None and is_old(status.st_mtime, now):
                 found.append((digest, status.st_size))
         return found
+
+
+def is_old(written: float, now: float) -> bool:
+    """Whether a file without a row is past its grace; a time in the future was never true, so it is old."""
+    return not now - GRACE <= written <= now + GRACE

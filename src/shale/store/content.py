@@ -9,18 +9,27 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
-from shale.errors import NotFound
-from shale.oci.config import ImageConfig
+from shale.errors import NotFound, ShaleError
+from shale.oci.config import ImageConfig, parse_config
 from shale.oci.descriptor import Descriptor
 from shale.oci.digest import DiffID, Digest
-from shale.oci.document import MAX_MANIFEST
+from shale.oci.document import MAX_CONFIG, MAX_MANIFEST
 from shale.oci.manifest import Index, Manifest, parse_manifest
 from shale.store.blobs import Blobs
 from shale.store.database import Database, Transaction
 
-__all__ = ["Content", "LayerRecord", "ManifestNotFound", "Source"]
+__all__ = [
+    "Content",
+    "LayerRecord",
+    "ManifestNotFound",
+    "Source",
+    "edge_rows",
+    "manifest_row",
+    "read_documents",
+]
 
 
 class ManifestNotFound(NotFound):
@@ -94,31 +103,21 @@ class Content:
             config: the image's config, where the document is the manifest of an image.
         """
         tx.run("DELETE FROM edges WHERE parent = ?", (str(digest),))
-        tx.run_many(
-            "INSERT INTO edges VALUES (?, ?, ?, ?)",
-            [
-                (str(digest), str(child.digest), position, str(child.platform) if child.platform else None)
-                for position, child in enumerate(document.children)
-            ],
-        )
-        image_id = platform = created = labels = size = None
-        if isinstance(document, Manifest) and config is not None:
-            image_id, platform, created = str(document.config.digest), str(config.platform), config.created
-            if config.config and config.config.labels:
-                labels = json.dumps(config.config.labels)
-            (size,) = tx.row(
-                "SELECT sum(content_size) FROM edges JOIN layers ON digest = child WHERE parent = ?",
-                (str(digest),),
-            ) or (None,)
-            size = size or 0
-        subject = str(document.subject.digest) if document.subject else None
+        tx.run_many("INSERT INTO edges VALUES (?, ?, ?, ?)", edge_rows(digest, document))
         tx.run(
             "INSERT OR REPLACE INTO manifests VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
-            (
-                str(digest), document.media_type, image_id, platform, created, size, labels, subject,
-                document.artifact_type,
-            ),
-        )  # fmt: skip
+            manifest_row(tx, digest, document, config),
+        )
+
+    def record_from_blobs(self, tx: Transaction, digest: Digest) -> Manifest | Index:
+        """Make the rows of a manifest anew from its bytes, and those of its config where that is here.
+
+        Raises:
+            BlobNotFound, BlobDamaged, InvalidDocument, SchemaOne: the manifest's own bytes.
+        """
+        document, config = read_documents(self._blobs, digest)
+        self.record_manifest(tx, digest, document, config)
+        return document
 
     def record_source(self, tx: Transaction, source: Source, digests: Iterable[Digest]) -> None:
         """Remember that a repository has these blobs: for mounting at a push, and for healing."""
@@ -171,3 +170,44 @@ class Content:
             )
         records = (LayerRecord(Digest.parse(d), DiffID.parse(i), t, c) for d, i, t, c in rows)
         return {record.digest: record for record in records}
+
+
+def edge_rows(digest: Digest, document: Manifest | Index) -> list[tuple[str, str, int, str | None]]:
+    """The rows of `edges` that belong to a document, in the order of `position`."""
+    return [
+        (str(digest), str(child.digest), position, str(child.platform) if child.platform else None)
+        for position, child in enumerate(document.children)
+    ]
+
+
+def manifest_row(
+    tx: Transaction, digest: Digest, document: Manifest | Index, config: ImageConfig | None
+) -> tuple[str | int | None, ...]:
+    """The row of `manifests` that belongs to a document; sizes come from the layers recorded already."""
+    image_id = platform = created = labels = size = None
+    if isinstance(document, Manifest) and config is not None:
+        image_id, platform, created = str(document.config.digest), str(config.platform), config.created
+        if config.config and config.config.labels:
+            labels = json.dumps(config.config.labels)
+        (size,) = tx.rows(
+            "SELECT coalesce(sum(content_size), 0) FROM edges JOIN layers ON digest = child WHERE parent = ?",
+            (str(digest),),
+        )[0]
+    subject = str(document.subject.digest) if document.subject else None
+    return (
+        str(digest), document.media_type, image_id, platform, created, size, labels, subject,
+        document.artifact_type,
+    )  # fmt: skip
+
+
+def read_documents(blobs: Blobs, digest: Digest) -> tuple[Manifest | Index, ImageConfig | None]:
+    """A manifest or an index from its bytes, and the config where it is an image whose config can be read.
+
+    Raises:
+        BlobNotFound, BlobDamaged, InvalidDocument, SchemaOne: the manifest's own bytes.
+    """
+    document = parse_manifest(blobs.read(digest, MAX_MANIFEST), what=f"manifest {digest}")
+    if isinstance(document, Manifest) and document.is_image:
+        with suppress(ShaleError):
+            return document, parse_config(blobs.read(document.config.digest, MAX_CONFIG))
+    return document, None

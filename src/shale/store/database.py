@@ -6,9 +6,11 @@ transaction: writers queue up, readers see the state before or after, never betw
 
 from __future__ import annotations
 
+import os
 import sqlite3
 import threading
-from collections.abc import Iterator, Sequence
+import time
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
@@ -20,6 +22,9 @@ from shale.store.schema import MIGRATIONS
 __all__ = ["Database", "DatabaseBusy", "DatabaseDamaged", "NewerDatabase", "Transaction"]
 
 _BUSY_SECONDS: Final = 60.0
+_POLL: Final = 0.01
+_MAY_BE_FULL: Final = ("SQLITE_IOERR", "SQLITE_CANTOPEN")
+"""What SQLite says where it could not even make its files on a full disk."""
 Parameters = Sequence[Any] | dict[str, Any]
 
 
@@ -61,16 +66,23 @@ class Transaction:
 class Database:
     """An open database. Safe to use from threads: they take turns."""
 
-    def __init__(self, path: Path, migrations: Sequence[str] = MIGRATIONS) -> None:
+    def __init__(
+        self,
+        path: Path,
+        migrations: Sequence[str] = MIGRATIONS,
+        *,
+        may_be_new: Callable[[], bool] = lambda: True,
+    ) -> None:
         """Open a database, making or migrating it where needed.
 
         Args:
             path: the file, in a folder that exists.
             migrations: SQL scripts; number N brings a database of version N to N+1.
+            may_be_new: asked where the database is empty: false where there was one once, which is lost then.
 
         Raises:
             NewerDatabase: written by a newer shale.
-            DatabaseDamaged: not a database, or damaged.
+            DatabaseDamaged: not a database, damaged, or lost.
             DatabaseBusy, DiskFull, NoPermission, StorageFailure: as their names say.
         """
         self._path = path
@@ -80,10 +92,10 @@ class Database:
                 path, timeout=_BUSY_SECONDS, isolation_level=None, check_same_thread=False
             )
             try:
-                self._connection.execute("PRAGMA journal_mode=WAL")
                 self._connection.execute("PRAGMA synchronous=FULL")
                 self._connection.execute("PRAGMA foreign_keys=ON")
-                self._migrate(migrations)
+                self._use_wal()
+                self._migrate(migrations, may_be_new)
             except BaseException:
                 self._connection.close()
                 raise
@@ -93,11 +105,29 @@ class Database:
         with self._turn:
             self._connection.close()
 
-    def _migrate(self, migrations: Sequence[str]) -> None:
+    def _use_wal(self) -> None:
+        # SQLite does not wait for others while it changes the mode of a new file: it says busy at once.
+        deadline = time.monotonic() + _BUSY_SECONDS
+        while True:
+            try:
+                self._connection.execute("PRAGMA journal_mode=WAL")
+            except sqlite3.OperationalError as error:
+                if not _is_busy(error) or time.monotonic() > deadline:
+                    raise
+                time.sleep(_POLL)
+            else:
+                return
+
+    def _migrate(self, migrations: Sequence[str], may_be_new: Callable[[], bool]) -> None:
         if self._version() == len(migrations):
             return
         with self.write() as tx:
             version = self._version()
+            if version == 0 and not may_be_new():
+                raise DatabaseDamaged(
+                    f"{self._path} is missing or empty, but there are blobs; "
+                    "shale store check --repair makes a new one from them"
+                )
             if version > len(migrations):
                 raise NewerDatabase(
                     f"{self._path} has version {version}, this shale knows versions up to {len(migrations)}; "
@@ -128,6 +158,8 @@ class Database:
 
     def _transaction(self, begin: str) -> Iterator[Transaction]:
         with self._turn, _sqlite_errors(self._path):
+            if self._connection.in_transaction:
+                raise RuntimeError("transactions do not nest: pass the open one on")
             self._connection.execute(begin)
             try:
                 yield Transaction(self._connection)
@@ -158,12 +190,12 @@ def _sqlite_errors(path: Path) -> Iterator[None]:
     try:
         yield
     except sqlite3.Error as error:
-        name = getattr(error, "sqlite_errorname", "") or ""
-        if name.startswith(("SQLITE_BUSY", "SQLITE_LOCKED")):
+        name = _name(error)
+        if _is_busy(error):
             raise DatabaseBusy(
                 f"{path} has been in use by another process for {_BUSY_SECONDS:.0f} seconds; try again"
             ) from error
-        if name.startswith("SQLITE_FULL"):
+        if name.startswith("SQLITE_FULL") or (name.startswith(_MAY_BE_FULL) and _is_full(path)):
             raise DiskFull(f"{path}: no space left on device; free some space and try again") from error
         if name.startswith(("SQLITE_READONLY", "SQLITE_PERM", "SQLITE_CANTOPEN", "SQLITE_AUTH")):
             raise NoPermission(
@@ -176,3 +208,19 @@ def _sqlite_errors(path: Path) -> Iterator[None]:
                 f"{path} is damaged: {error}; shale store check --repair makes a new one from the blobs"
             ) from error
         raise
+
+
+def _name(error: sqlite3.Error) -> str:
+    return getattr(error, "sqlite_errorname", "") or ""
+
+
+def _is_busy(error: sqlite3.Error) -> bool:
+    return _name(error).startswith(("SQLITE_BUSY", "SQLITE_LOCKED", "SQLITE_PROTOCOL"))
+
+
+def _is_full(path: Path) -> bool:
+    try:
+        room = os.statvfs(path.parent)
+    except OSError:
+        return False
+    return room.f_bavail == 0 or (room.f_files > 0 and room.f_favail == 0)

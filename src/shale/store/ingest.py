@@ -25,7 +25,7 @@ from typing import Final, Self
 
 import msgspec
 
-from shale.errors import Corrupt, Invalid, Unavailable
+from shale.errors import Corrupt, Invalid, ShaleError, Unavailable
 from shale.linux.durable import disk_errors, make_folder, write_file
 from shale.oci.digest import Digest, Hasher
 from shale.store.blobs import Blobs
@@ -119,14 +119,16 @@ class Ingests:
         deadline = time.monotonic() + patience
         with disk_errors(f"opening ingest {key}"):
             while True:
-                folder = make_folder(self._folder, key)
-                try:
-                    if self._lock(folder, key):
-                        return Ingest(self._folder, folder, key, algorithm, self._blobs)
-                except BaseException:
+                # A finishing holder may remove the folder between any two of our calls: then start over.
+                with suppress(FileNotFoundError):
+                    folder = make_folder(self._folder, key, durable=False)
+                    try:
+                        if self._lock(folder, key):
+                            return Ingest(self._folder, folder, key, algorithm, self._blobs)
+                    except BaseException:
+                        os.close(folder)
+                        raise
                     os.close(folder)
-                    raise
-                os.close(folder)
                 waiting()
                 if time.monotonic() > deadline:
                     raise IngestBusy(
@@ -192,8 +194,7 @@ class Ingest:
         self._blobs = blobs
         self._closed = False
         self.note = self._read_note()
-        flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
-        self._data = os.open("data", flags, 0o600, dir_fd=folder)
+        self._data = self._open_data()
         self._hasher: Hasher = self._new_hasher()
         self.offset = 0
         """Bytes written and hashed so far."""
@@ -209,6 +210,19 @@ class Ingest:
     def _new_hasher(self) -> Hasher:
         return Digest(self._algorithm, "").new_hasher()
 
+    def _open_data(self) -> int:
+        flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
+        try:
+            return os.open("data", flags, 0o600, dir_fd=self._folder)
+        except PermissionError:
+            # A commit was killed between chmod and rename; only root may write to such a file.
+            handle = os.open("data", os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=self._folder)
+            try:
+                os.fchmod(handle, 0o600)
+            finally:
+                os.close(handle)
+            return os.open("data", flags, 0o600, dir_fd=self._folder)
+
     def _read_note(self) -> IngestNote:
         try:
             handle = os.open("note.json", os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=self._folder)
@@ -221,7 +235,7 @@ class Ingest:
         """Keep a note for whoever continues this ingest."""
         if note != self.note:
             with disk_errors(f"writing ingest {self.key}"):
-                write_file(self._folder, "note.json", msgspec.json.encode(note))
+                write_file(self._folder, "note.json", msgspec.json.encode(note), durable=False)
             self.note = note
 
     def resume(self, kept: Callable[[memoryview], None] = lambda _: None) -> int:
@@ -300,24 +314,35 @@ class Ingest:
         with disk_errors(f"writing blob {found}"):
             os.ftruncate(self._data, self.offset)
             os.fchmod(self._data, 0o444)
-            os.fdatasync(self._data)
+            os.utime(self._data)  # the collector's grace for files without a row counts from here
+            self._sync_data()
             target = self._blobs.folder_of(found)
             os.rename("data", found.encoded, src_dir_fd=self._folder, dst_dir_fd=target)
             os.fsync(target)
         self._remove_folder()
         return found
 
+    def _sync_data(self) -> None:
+        try:
+            os.fdatasync(self._data)
+        except OSError:
+            # The kernel has dropped what it could not write and calls the pages clean: a second sync would
+            # succeed and mean nothing. So these bytes must never be resumed.
+            with suppress(ShaleError, OSError):
+                self.restart()
+            raise
+
     def discard(self) -> None:
         """Drop the bytes and the ingest."""
-        with suppress(FileNotFoundError):
+        with disk_errors(f"removing ingest {self.key}"), suppress(FileNotFoundError):
             os.unlink("data", dir_fd=self._folder)
         self._remove_folder()
 
     def _remove_folder(self) -> None:
-        for name in os.listdir(self._folder):
-            with suppress(FileNotFoundError):
+        # What cannot be removed is left for the next one with this key: the work itself is done.
+        with suppress(OSError):
+            for name in os.listdir(self._folder):
                 os.unlink(name, dir_fd=self._folder)
-        with suppress(FileNotFoundError, OSError):
             os.rmdir(self.key, dir_fd=self._parent)
         self.close()
 

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import Final, Self
 
+from shale.errors import ShaleError
 from shale.linux.boot import ProcessIdentity, current_process, is_alive
 from shale.oci.digest import Digest
 from shale.store.database import Database, Transaction
@@ -66,8 +67,13 @@ class Lease:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        with self._database.write() as tx:
-            self.give_up(tx)
+        try:
+            with self._database.write() as tx:
+                self.give_up(tx)
+        except ShaleError:
+            # The lease dies with the process. Say what went wrong first, not what came of it (a full disk).
+            if error is None:
+                raise
 
     def give_up(self, tx: Transaction) -> None:
         """End the lease inside a transaction, for example the one that makes its content reachable."""

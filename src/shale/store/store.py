@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
-from shale.linux.durable import disk_errors
+from shale.linux.durable import DiskFull, disk_errors, sync_folder
 from shale.store.blobs import Blobs
 from shale.store.collect import Collector
 from shale.store.content import Content
@@ -16,8 +17,13 @@ from shale.store.database import Database
 from shale.store.ingest import Ingests
 from shale.store.leases import Leases
 from shale.store.names import Names
+from shale.store.reserve import give_up_reserve, keep_reserve
 
-__all__ = ["Store", "open_store"]
+__all__ = ["DATABASE", "REBUILDING", "Store", "open_store"]
+
+DATABASE: Final = "shale.db"
+REBUILDING: Final = f"{DATABASE}.rebuilding"
+"""The old database while a new one is made (see `rebuild`); until that is done there is no database."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,8 +71,24 @@ def open_store(root: Path) -> Iterator[Store]:
         stack.callback(blobs.close)
         ingests = Ingests(folder, blobs)
         stack.callback(ingests.close)
-        database = Database(root / "shale.db")
+        path = root / DATABASE
+        if not path.exists():
+            # The database comes last: where it is, the folders are durable. Whoever does not find it cannot
+            # know whether the one who made the folders lived to sync them.
+            blobs.sync_folders()
+            _sync_above(root)
+
+        def may_be_new() -> bool:
+            return next(iter(blobs), None) is None and not (root / REBUILDING).exists()
+
+        try:
+            database = Database(path, may_be_new=may_be_new)
+        except DiskFull:
+            if not give_up_reserve(folder):
+                raise
+            database = Database(path, may_be_new=may_be_new)
         stack.callback(database.close)
+        keep_reserve(folder)
         leases = Leases(database)
         yield Store(
             root=root,
@@ -78,3 +100,15 @@ def open_store(root: Path) -> Iterator[Store]:
             leases=leases,
             collector=Collector(blobs, leases),
         )
+
+
+def _sync_above(root: Path) -> None:
+    """Make the names of the root and of the folders above it durable; a folder that we cannot open is older."""
+    with disk_errors(f"opening the store at {root}"):
+        for above in root.absolute().parents:
+            with suppress(PermissionError):
+                folder = os.open(above, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+                try:
+                    sync_folder(folder)
+                finally:
+                    os.close(folder)

@@ -7,11 +7,11 @@ import json
 from typing import Any
 
 import pytest
-from shared_vectors import VECTORS
 
 from shale.layer import pax
 from shale.layer.header import Header, InvalidTar, merge
 from shale.layer.scan import TarScan
+from shared_vectors import VECTORS
 
 FOLDER = VECTORS / "go-archive-tar"
 TABLES: dict[str, list[Any]] = {

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import gzip
 import hashlib
+import sys
 import threading
 
 import pytest
@@ -9,10 +10,14 @@ import pytest
 from shale.errors import Corrupt, Exhausted
 from shale.layer.compression import Compression
 from shale.layer.header import InvalidTar, TruncatedTar
-from shale.layer.unzstd import zstd
 from shale.layer.verify import LayerFacts, LayerScanner
 from shale.oci.digest import DiffID
 from unit.layer.archives import END, block, body, mixed
+
+if sys.version_info >= (3, 14):
+    from compression import zstd
+else:
+    from backports import zstd
 
 TAR = mixed() + b"bytes after the end"
 BLOBS = {

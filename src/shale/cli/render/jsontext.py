@@ -6,11 +6,11 @@ Python's encoder writes other floats, other escapes, and no sorted maps inside o
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
-from typing import Final
+from collections.abc import Callable, Iterable, Mapping
+from typing import Final, cast
 
 from shale.cli.render.floats import json_float
-from shale.cli.render.values import GoMap, HasFields, HasJson, Method
+from shale.cli.render.values import GoMap, Method, fields_of
 from shale.errors import Exhausted, Unsupported
 
 __all__ = ["compact_json", "indented_json"]
@@ -66,17 +66,19 @@ class _Writer:
         return self._composite(value, line, depth)
 
     def _composite(self, value: object, line: str, depth: int) -> str:
-        if isinstance(value, HasJson):
-            return value.json_text()
-        if isinstance(value, HasFields):
-            value = value.template_fields()
-        if isinstance(value, Mapping):
-            return self._mapping(value, line, depth)
+        if type(value) in (dict, GoMap):
+            return self._mapping(cast("Mapping[str, object]", value), line, depth)
         if isinstance(value, Method):
             return self.write(value.function(), line, depth + 1)
         if isinstance(value, (list, tuple)):
             return self._sequence(value, line, depth)
-        raise Unsupported(f"a value of type {type(value).__name__} has no JSON: give it template_fields()")
+        own_json: Callable[[], str] | None = getattr(value, "json_text", None)
+        if own_json is not None:
+            return own_json()
+        fields = fields_of(value)
+        if fields is None:
+            raise Unsupported(f"a value of type {type(value).__name__} has no JSON: give it template_fields()")
+        return self._mapping(fields, line, depth)
 
     def _mapping(self, value: Mapping[str, object], line: str, depth: int) -> str:
         inner = line + self._indent

@@ -49,7 +49,7 @@ def choose_format(requested: str, styles: Styles, *, quiet: bool = False) -> str
         styles: what the command's words stand for.
         quiet: whether `--quiet` was given; it does not touch a template that the user wrote.
     """
-    if requested in ("", "table"):
+    if requested.strip(" ") in ("", "table"):
         return styles.quiet if quiet else "table " + "\t".join(f"{{{{.{name}}}}}" for name in styles.table)
     if requested == "raw" and styles.raw:
         return styles.raw_quiet if quiet else styles.raw

@@ -19,26 +19,35 @@ _PADDING: Final = 3
 
 def align(text: str) -> str:
     """Lines of tab-ended cells as a table; the line breaks stay as they are."""
-    lines = [line.split("\t") for line in text.split("\n")]
-    if not any(len(cells) > 1 for cells in lines):
+    if "\t" not in text:
         return text
-    return "\n".join(_padded(lines))
+    lines = [line.split("\t") for line in text.split("\n")]
+    ended = lines[-1] == [""]
+    cells = lines[:-1] if ended else lines
+    padded = _regular(cells) if len(set(map(len, cells))) == 1 else _ragged(cells)
+    return "\n".join(padded) + ("\n" if ended else "")
 
 
-def _padded(lines: Sequence[list[str]]) -> list[str]:
+def _regular(lines: Sequence[list[str]]) -> list[str]:
+    """Lines with the same number of cells, as nearly every table has: a column is one run."""
+    *columns, last = zip(*lines, strict=True)
+    padded: list[Sequence[str]] = []
+    for column in columns:
+        widths = [display_width(cell) for cell in column]
+        room = max(_LEAST_WIDTH, max(widths) + _PADDING)
+        padded.append([cell + " " * (room - width) for cell, width in zip(column, widths, strict=True)])
+    return ["".join(cells) for cells in zip(*padded, last, strict=True)]
+
+
+def _ragged(lines: Sequence[list[str]]) -> list[str]:
     widths = [[display_width(cell) for cell in cells[:-1]] for cells in lines]
     room = [[0] * len(row) for row in widths]
     for column in range(max(len(row) for row in widths)):
         _fit_column(widths, room, column)
     return [
-        "".join(
-            [
-                cell + " " * (room[index][column] - width)
-                for column, (cell, width) in enumerate(zip(cells, row, strict=False))
-            ]
-        )
+        "".join(cell + " " * (space - width) for cell, space, width in zip(cells, spaces, row, strict=False))
         + cells[-1]
-        for index, (cells, row) in enumerate(zip(lines, widths, strict=True))
+        for cells, spaces, row in zip(lines, room, widths, strict=True)
     ]
 
 

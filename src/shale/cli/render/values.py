@@ -7,9 +7,9 @@ mapping stands for a struct: its names are fixed, asking for another is an error
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import NamedTuple, Protocol, TypeVar, runtime_checkable
+from typing import NamedTuple, Protocol, TypeVar
 
-__all__ = ["GoMap", "HasFields", "HasJson", "Method"]
+__all__ = ["GoMap", "HasFields", "HasJson", "Method", "fields_of"]
 
 V = TypeVar("V")
 
@@ -32,7 +32,6 @@ class Method(NamedTuple):
     function: Callable[..., object]
 
 
-@runtime_checkable
 class HasFields(Protocol):
     """An object that shows fields to templates and JSON."""
 
@@ -41,10 +40,20 @@ class HasFields(Protocol):
         ...
 
 
-@runtime_checkable
 class HasJson(Protocol):
     """An object that writes its own compact JSON."""
 
     def json_text(self) -> str:
         """The JSON, without spaces."""
         ...
+
+
+def fields_of(value: object) -> Mapping[str, object] | None:
+    """The fields of a mapping, or of an object that shows some (`HasFields`); None for a value without any.
+
+    This is on the way of every field of every row, and so asks in the order of what is frequent.
+    """
+    if isinstance(value, Mapping):
+        return value
+    show: Callable[[], Mapping[str, object]] | None = getattr(value, "template_fields", None)
+    return None if show is None else show()

@@ -87,10 +87,14 @@ class RegistryClient:
         Raises:
             ShaleError: the configuration blocks it, or is malformed.
         """
-        exchanges = tuple(self.exchange(endpoint) for endpoint in self._endpoints.endpoints(reference))
-        registry = exchanges[-1]
+        readable = tuple(self.exchange(endpoint) for endpoint in self._endpoints.endpoints(reference))
+        writable = self.exchange(self._endpoints.push_endpoint(reference))
         return RepositoryClient(
-            reference, Manifests(exchanges), Blobs(exchanges), Uploads(registry), Listings(registry)
+            reference,
+            Manifests(readable, writable),
+            Blobs(readable),
+            Uploads(writable),
+            Listings(readable[-1]),
         )
 
     def exchange(self, endpoint: Endpoint) -> Exchange:

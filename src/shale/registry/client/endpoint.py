@@ -81,3 +81,6 @@ class EndpointSource(Protocol):
 
     def endpoints(self, reference: Reference) -> Sequence[Endpoint]:
         """The places to ask for this reference: mirrors first, the registry itself last."""
+
+    def push_endpoint(self, reference: Reference) -> Endpoint:
+        """The place where changes to this reference go: never a mirror."""

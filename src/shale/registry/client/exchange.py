@@ -136,14 +136,16 @@ class Exchange:
         request = Request(call.method, url, call.headers, call.body, call.patience)
         if not self.owns(url):
             return self.transport.request(self.endpoint, request)
-        proof = self.authorizer.proof(self.endpoint, call.scopes)
+        proof = self.authorizer.proof(self.endpoint, call.scopes, call.subject)
         for _ in range(_PROOFS):
             response = self.transport.request(self.endpoint, _with_proof(request, proof))
             if response.status != 401 or not self.owns(response.url):
                 return response
             asked = response.all("www-authenticate")
             response.close()
-            proof = self.authorizer.answer(self.endpoint, call.scopes, asked, proof, call.subject)
+            proof = self.authorizer.answer(
+                self.endpoint, call.scopes, url=response.url, asked=asked, sent=proof, subject=call.subject
+            )
         return response
 
 

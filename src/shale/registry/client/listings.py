@@ -117,7 +117,9 @@ class Listings:
     def _referrers_by_tag(self, digest: Digest) -> list[Descriptor]:
         """The referrers tag schema: an index under the tag `sha256-...`."""
         try:
-            fetched = Manifests((self.exchange,)).fetch(f"{digest.algorithm}-{digest.encoded[:64]}")
+            fetched = Manifests((self.exchange,), self.exchange).fetch(
+                f"{digest.algorithm}-{digest.encoded[:64]}"
+            )
         except NotFound:
             return []
         return list(read_document(fetched.raw, _Referrers, what=f"referrers of {digest}").manifests or ())

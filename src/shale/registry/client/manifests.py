@@ -65,6 +65,8 @@ class Manifests:
     """The manifests of one repository, at its mirrors and at the registry itself (last)."""
 
     exchanges: Sequence[Exchange]
+    registry: Exchange
+    """Where changes go: never to a mirror."""
 
     def fetch(self, reference: Digest | str) -> FetchedManifest:
         """Fetch a manifest by digest or by tag.
@@ -113,7 +115,7 @@ class Manifests:
             if digest != reference:
                 raise Invalid(f"a manifest with digest {digest} cannot be put as {reference}")
         call = _call(
-            self._registry,
+            self.registry,
             "PUT",
             reference,
             headers={"Content-Type": media_type},
@@ -121,7 +123,7 @@ class Manifests:
             actions="pull,push",
             expected=(201,),
         )
-        return self._registry.run(call, lambda response: _read_put(response, digest, call.subject))
+        return self.registry.run(call, lambda response: _read_put(response, digest, call.subject))
 
     def delete(self, reference: Digest | str) -> None:
         """Delete a manifest, or a tag.
@@ -130,13 +132,8 @@ class Manifests:
             ManifestNotFound: there is none.
             UnsupportedByRegistry: it does not let manifests be deleted.
         """
-        call = _call(self._registry, "DELETE", reference, actions="delete", expected=(200, 202))
-        self._registry.run(call, lambda _: None)
-
-    @property
-    def _registry(self) -> Exchange:
-        """Where changes go: never to a mirror."""
-        return self.exchanges[-1]
+        call = _call(self.registry, "DELETE", reference, actions="delete", expected=(200, 202))
+        self.registry.run(call, lambda _: None)
 
 
 def _call(

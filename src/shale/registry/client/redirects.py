@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import ipaddress
 from dataclasses import replace
 from typing import Final
 from urllib.parse import urljoin, urlsplit
 
+from shale.registry.client.addresses import Reach, reach_of
 from shale.registry.client.endpoint import Endpoint
 from shale.registry.client.failures import BadAnswer, RefusedTarget, origin_of, printable
 from shale.registry.client.request import Request
 
-__all__ = ["MAX_REDIRECTS", "is_link_local", "next_hop", "resolve", "same_origin"]
+__all__ = ["MAX_REDIRECTS", "next_hop", "resolve", "same_origin"]
 
 MAX_REDIRECTS: Final = 10
 _FOLLOWED: Final = frozenset({301, 302, 303, 307, 308})
@@ -30,16 +30,6 @@ def _origin(url: str) -> tuple[str, str, int | None]:
     except ValueError:
         port = None
     return parts.scheme, (parts.hostname or "").lower(), port or _PORTS.get(parts.scheme)
-
-
-def is_link_local(url: str) -> bool:
-    """Whether a URL's host is a literal link-local address, where clouds keep their metadata services."""
-    try:
-        address = ipaddress.ip_address((urlsplit(url).hostname or "").partition("%")[0])
-    except ValueError:
-        return False
-    mapped = getattr(address, "ipv4_mapped", None)
-    return bool((mapped or address).is_link_local)
 
 
 def resolve(endpoint: Endpoint, current: str, location: str) -> str:
@@ -70,7 +60,7 @@ def resolve(endpoint: Endpoint, current: str, location: str) -> str:
             f"{where} sends us to {origin_of(target)}, which is not encrypted; if that is meant, mark "
             f"{endpoint.host} as insecure in registries.conf"
         )
-    if is_link_local(target) and not same_origin(current, target):
+    if reach_of(parts.hostname) is Reach.LINK_LOCAL and not same_origin(current, target):
         raise RefusedTarget(f"{where} sends us to {origin_of(target)}: link-local addresses are not followed")
     return target
 

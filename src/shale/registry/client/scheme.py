@@ -2,29 +2,18 @@
 
 from __future__ import annotations
 
-import ipaddress
 from collections.abc import Callable
 from typing import Final
 
+from shale.registry.client.addresses import is_loopback, split_host
 from shale.registry.client.endpoint import Endpoint
 from shale.registry.client.failures import ConnectFailed, ConnectionCut, NoTls
 from shale.registry.client.transport import Response
 
-__all__ = ["Schemes", "is_loopback"]
+__all__ = ["Schemes"]
 
 _HTTPS: Final = "https"
 _HTTP: Final = "http"
-
-
-def is_loopback(host: str) -> bool:
-    """Whether a host, with or without a port, is this machine by its name or literal address."""
-    name = host[1:].partition("]")[0] if host.startswith("[") else host.partition(":")[0]
-    if name.lower() == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(name).is_loopback
-    except ValueError:
-        return False
 
 
 class Schemes:
@@ -48,7 +37,7 @@ class Schemes:
         known = self._known.get(endpoint.host)
         if known is not None:
             return request(known)
-        order = (_HTTP, _HTTPS) if is_loopback(endpoint.host) else (_HTTPS, _HTTP)
+        order = (_HTTP, _HTTPS) if is_loopback(split_host(endpoint.host)[0]) else (_HTTPS, _HTTP)
         return self._find_out(endpoint.host, *order, request)
 
     def _find_out(self, host: str, first: str, second: str, request: Callable[[str], Response]) -> Response:

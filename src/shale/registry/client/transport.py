@@ -13,7 +13,7 @@ import threading
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from types import TracebackType
-from typing import Final, Protocol, Self
+from typing import Any, Final, Protocol, Self
 from urllib.parse import urlsplit
 
 import urllib3
@@ -162,7 +162,7 @@ class Transport:
         self._connections = connections
         self._classes = pool_classes(Wire(cancel, self.timeouts.connect, self.timeouts.stall))
         self._cancel = cancel
-        self._managers: dict[tuple[Tls, str | None], urllib3.PoolManager] = {}
+        self._managers: dict[tuple[Tls | None, str | None], urllib3.PoolManager] = {}
         self._lock = threading.Lock()
 
     def close(self) -> None:
@@ -226,35 +226,26 @@ class Transport:
 
     def _manager(self, tls: Tls, url: str) -> urllib3.PoolManager:
         proxy = self._proxies.proxy_for(url) if self._proxies else None
-        key = (tls, proxy)
+        # Reading the system's authorities takes longer than a small pull: only where TLS is spoken.
+        checks = tls if url.startswith("https:") else None
         with self._lock:
-            manager = self._managers.get(key)
+            manager = self._managers.get((checks, proxy))
             if manager is None:
-                manager = self._managers[key] = self._open_manager(tls, proxy)
+                manager = self._managers[checks, proxy] = self._open_manager(checks, proxy)
             return manager
 
-    def _open_manager(self, tls: Tls, proxy: str | None) -> urllib3.PoolManager:
-        context = _tls_context(tls)
+    def _open_manager(self, tls: Tls | None, proxy: str | None) -> urllib3.PoolManager:
+        options: dict[str, Any] = {"num_pools": 32, "maxsize": self._connections}
+        if tls is not None:
+            options["ssl_context"] = _tls_context(tls)
+            options["assert_hostname"] = None if tls.verify else False
         manager: urllib3.PoolManager
         if proxy is None:
-            manager = urllib3.PoolManager(
-                num_pools=32, maxsize=self._connections, ssl_context=context, assert_hostname=_names(tls)
-            )
+            manager = urllib3.PoolManager(**options)
         else:
-            manager = urllib3.ProxyManager(
-                proxy,
-                num_pools=32,
-                maxsize=self._connections,
-                ssl_context=context,
-                assert_hostname=_names(tls),
-                proxy_headers=_proxy_headers(proxy),
-            )
+            manager = urllib3.ProxyManager(proxy, proxy_headers=_proxy_headers(proxy), **options)
         manager.pool_classes_by_scheme = self._classes
         return manager
-
-
-def _names(tls: Tls) -> bool | None:
-    return None if tls.verify else False
 
 
 def _proxy_headers(proxy: str) -> dict[str, str] | None:

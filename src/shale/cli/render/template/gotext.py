@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from shale.cli.render.floats import go_float
-from shale.cli.render.values import GoMap, HasFields, Method
+from shale.cli.render.values import GoMap, Method, fields_of
 
 __all__ = ["is_true", "text_of", "type_name"]
 
@@ -28,9 +28,8 @@ def text_of(value: object) -> str:
         return "map[" + " ".join(f"{name}:{text_of(value[name])}" for name in sorted(value)) + "]"
     if isinstance(value, Method):
         return text_of(value.function()) if not value.parameters else "<method>"
-    if isinstance(value, HasFields) and type(value).__str__ is object.__str__:
-        return "{" + " ".join(text_of(item) for item in value.template_fields().values()) + "}"
-    return str(value)
+    fields = fields_of(value) if type(value).__str__ is object.__str__ else None
+    return str(value) if fields is None else "{" + " ".join(text_of(item) for item in fields.values()) + "}"
 
 
 def type_name(value: object) -> str:

@@ -9,7 +9,7 @@ from shale.cli.render.template import nodes
 from shale.cli.render.template.failure import TemplateError, UnknownField
 from shale.cli.render.template.gotext import text_of, type_name
 from shale.cli.render.template.limits import MAX_OUTPUT, MAX_STEPS
-from shale.cli.render.values import GoMap, HasFields, Method
+from shale.cli.render.values import GoMap, Method, fields_of
 
 __all__ = ["Place", "Run", "State", "call_method", "elements_of", "lookup"]
 
@@ -86,10 +86,8 @@ def lookup(receiver: object, name: str, place: Place) -> object:
         return None
     if isinstance(receiver, GoMap):
         return receiver.get(name)
-    fields = receiver
-    if not isinstance(receiver, Mapping) and isinstance(receiver, HasFields):
-        fields = receiver.template_fields()
-    if not isinstance(fields, Mapping):
+    fields = fields_of(receiver)
+    if fields is None:
         raise place.error(f"can't evaluate field {name} in type {type_name(receiver)}")
     try:
         return fields[name]
@@ -131,10 +129,9 @@ def elements_of(value: object, place: Place, *, pairs: bool) -> Iterator[tuple[o
         return iter(())
     if isinstance(value, (list, tuple)):
         return iter(enumerate(value))
-    if isinstance(value, HasFields):
-        value = value.template_fields()
-    if isinstance(value, Mapping):
-        return ((name, value[name]) for name in sorted(value))
+    fields = fields_of(value)
+    if fields is not None:
+        return ((name, fields[name]) for name in sorted(fields))
     if isinstance(value, int) and not isinstance(value, bool):
         if pairs:
             raise place.error(f"can't use {value} to iterate over more than one variable")

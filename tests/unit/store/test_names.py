@@ -67,4 +67,5 @@ def test_a_move_that_is_rolled_back_leaves_no_trace(store: Store) -> None:
 
     with pytest.raises(KeyError):
         fail()
-    assert store.names.all() == store.names.log() == []
+    assert store.names.all() == []
+    assert store.names.log() == []

@@ -145,9 +145,9 @@ class Recorder:
             subprocess.run(["cp", *(str(self._root / name) for name in names), str(target)], check=True)
         self.log.events.append(Database(target))
 
-    def _place(self, name: object, folder: int | None) -> tuple[int, str, Path] | None:
+    def _place(self, name: str, folder: int | None) -> tuple[int, str, Path] | None:
         """The folder's node, the entry's name and its path; None where it is not below the root."""
-        path = Path(os.fsdecode(name)) if folder is None else Path(f"/proc/self/fd/{folder}", os.fsdecode(name))  # type: ignore[call-overload]
+        path = Path(name) if folder is None else Path(f"/proc/self/fd/{folder}", name)
         above = os.stat(path.parent).st_ino
         if above not in self._nodes or path.name.startswith(_UNSEEN):
             return None

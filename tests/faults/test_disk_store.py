@@ -106,6 +106,9 @@ def test_every_call_may_fail(tmp_path: Path, names: list[str], error: int, kind:
     assert casualties[-1].call == casualties[-1].error == ""
     assert len(casualties) > 2
     for casualty in casualties[:-1]:
+        if "'reserve'" in casualty.call:  # room is kept back where that is possible, and not missed elsewhere
+            assert casualty.error == ""
+            continue
         assert casualty.error.startswith(kind), casualty.error
         assert any(word in casualty.error for word in ("store", "ingest", "blob")), casualty.error
         store_work.bring(casualty.root, lambda _: None)

@@ -68,8 +68,7 @@ def move_often(root: Path, barrier: Barrier, who: int, times: int) -> None:
             with store.database.write() as tx:
                 store.names.move(tx, NAME, target, f"tag {who}")
             with store.database.read() as tx:
-                (count,) = tx.row("SELECT count(*) FROM names")
-            assert count == 1
+                assert tx.row("SELECT count(*) FROM names") == (1,)
 
 
 def test_a_tag_that_many_move_has_one_history(tmp_path: Path) -> None:

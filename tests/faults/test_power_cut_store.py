@@ -18,7 +18,7 @@ def test_whatever_a_power_cut_leaves(tmp_path: Path, work: str, prepare: str | N
     log = record(f"faults.store_work:{work}", tmp_path, prepare=prepare)
     found = list(states(log, seed=5, subsets=1))
     assert len(found) > 100
-    promised = set()
+    promised: set[str] = set()
     for state in found:
         root = tmp_path / "mounted"
         state.mount(root)

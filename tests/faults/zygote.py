@@ -51,7 +51,7 @@ def _fail_at(number: int, error: int, names: tuple[str, ...], calls: TextIO) -> 
         nonlocal seen
         seen += call.name in names
         if call.name in names and seen == number:
-            calls.write(call.name)
+            calls.write(f"{call.name} {call.args!r:.100}")
             calls.flush()
             raise OSError(error, os.strerror(error))
         return do()

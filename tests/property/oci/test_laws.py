@@ -12,7 +12,7 @@ from shale.errors import Invalid
 from shale.oci.config import parse_config
 from shale.oci.digest import ChainID, ContentHash, DiffID, Digest, ImageID, chain_ids
 from shale.oci.document import encode_document
-from shale.oci.manifest import Manifest, detect_media_type, parse_manifest
+from shale.oci.manifest import Manifest, SchemaOne, detect_media_type, parse_manifest
 from shale.oci.mediatype import DOCKER_MANIFEST, OCI_CONFIG, OCI_INDEX, OCI_LAYER_GZIP, OCI_MANIFEST
 from shale.oci.pattern import compile_pattern
 from shale.oci.platform import (
@@ -35,15 +35,31 @@ DIGESTS = st.one_of(
     HEX.map(lambda text: Digest("sha256", text)),
     st.binary(min_size=64, max_size=64).map(lambda raw: Digest("sha512", raw.hex())),
 )
-COMPONENTS = st.from_regex(r"[a-z0-9]{1,6}(?:(?:\.|_|__|-{1,3})[a-z0-9]{1,4}){0,2}", fullmatch=True)
-PATHS = st.lists(COMPONENTS, min_size=1, max_size=4).map("/".join)
+WORD = st.text("ab09", min_size=1, max_size=4)
+COMPONENTS = WORD | st.tuples(WORD, st.sampled_from([".", "_", "__", "-", "---"]), WORD).map("".join)
+PATHS = st.lists(COMPONENTS, min_size=1, max_size=3).map("/".join)
 REGISTRIES = st.one_of(
-    st.sampled_from(["docker.io", "localhost", "[::1]", "[fc00::1]:5000", "LOCAL", "index.docker.io"]),
-    st.from_regex(r"[a-zA-Z0-9]{1,8}(?:-[a-z0-9]{1,3})?\.[a-zA-Z]{1,5}(?::[0-9]{1,5})?", fullmatch=True),
-    st.from_regex(r"[a-z]{1,8}:[0-9]{1,5}", fullmatch=True),
+    st.sampled_from(
+        ["docker.io", "localhost", "[::1]", "[fc00::1]:5000", "LOCAL", "index.docker.io", "a-B.c:1"]
+    ),
+    st.tuples(WORD, st.sampled_from([".", "-x.", ".Y."]), WORD).map("".join),
+    st.tuples(WORD, st.integers(0, 99999).map(str)).map(":".join),
 )
-TAGS = st.from_regex(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}", fullmatch=True)
-NAMES = st.one_of(PATHS, st.tuples(REGISTRIES, PATHS).map("/".join), HEX.map(lambda text: f"docker.io/{text}"))
+TAGS = st.builds("".join, st.tuples(st.sampled_from("aZ0_"), st.text("aZ0_.-", max_size=5))) | st.just(
+    "t" * 128
+)
+
+
+def names_no_host(path: str) -> bool:
+    """Whether a path stands alone: one like `a.b/c` would begin with a registry."""
+    return "/" not in path or "." not in path.partition("/")[0]
+
+
+NAMES = st.one_of(
+    PATHS.filter(names_no_host),
+    st.tuples(REGISTRIES, PATHS).map("/".join),
+    HEX.map(lambda text: f"docker.io/{text}"),
+)
 TEXTS = st.tuples(
     NAMES, TAGS.map(lambda tag: f":{tag}") | st.just(""), DIGESTS.map(lambda digest: f"@{digest}") | st.just("")
 ).map("".join)
@@ -55,7 +71,7 @@ def test_references_survive_their_text(text: str) -> None:
     assert Reference.parse(str(found)) == found
     assert Reference.parse(found.familiar) == found
     assert len(found.familiar) <= len(str(found))
-    assert sorted([found, found.with_tag("zz")])[-1].tag is not None
+    assert max(found, found.with_tag("zz")).tag is not None
 
 
 @given(st.text() | st.text("ab:/@.-_[]0A"))
@@ -140,7 +156,7 @@ def test_chains_grow_at_the_top(diff_ids: list[DiffID]) -> None:
         assert chain_ids(diff_ids[:height]) == chain[:height]
 
 
-WORDS = st.from_regex(r"[A-Za-z0-9_.-]{1,8}", fullmatch=True)
+WORDS = st.text("abXY019_.-", min_size=1, max_size=6)
 OPTIONS = st.text("ab1.+%()/", min_size=1, max_size=6)
 PLATFORMS = st.builds(
     Platform,
@@ -251,7 +267,7 @@ def test_any_document_is_of_one_kind_or_refused(document: dict[str, Any], declar
     raw = encode(document, None)
     try:
         found = detect_media_type(raw, declared)
-    except Invalid:
+    except (Invalid, SchemaOne):
         return
     as_index = "manifests" in document
     assert (found == OCI_INDEX) == as_index
@@ -263,5 +279,5 @@ def test_any_bytes_are_a_document_or_refused(raw: bytes) -> None:
     for read in (parse_manifest, parse_config):
         try:
             read(raw)
-        except Invalid:
+        except (Invalid, SchemaOne):
             continue

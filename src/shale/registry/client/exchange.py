@@ -16,9 +16,10 @@ from shale.registry.client.endpoint import Endpoint
 from shale.registry.client.failures import status_error
 from shale.registry.client.redirects import resolve, same_origin
 from shale.registry.client.request import Body, Request
+from shale.registry.client.response import Response
 from shale.registry.client.retry import Attempts, Retrier, retry_after_seconds
 from shale.registry.client.scheme import Schemes
-from shale.registry.client.transport import Response, Transport
+from shale.registry.client.transport import Transport
 
 __all__ = ["Call", "Exchange"]
 

@@ -8,7 +8,7 @@ from typing import Final
 from shale.registry.client.addresses import is_loopback, split_host
 from shale.registry.client.endpoint import Endpoint
 from shale.registry.client.failures import ConnectFailed, ConnectionCut, NoTls
-from shale.registry.client.transport import Response
+from shale.registry.client.response import Response
 
 __all__ = ["Schemes"]
 

@@ -16,17 +16,12 @@ from shale.oci.descriptor import Descriptor
 from shale.oci.digest import Digest
 from shale.registry.client.exchange import Exchange
 from shale.registry.client.failures import NotLoggedIn, Transient
-from shale.registry.client.sending import (
-    Progress,
-    ReadableAt,
-    Sending,
-    UploadSession,
-    open_session,
-    upload_call,
-)
+from shale.registry.client.payload import Progress, ReadableAt, SourceChanged
+from shale.registry.client.sending import Sending
+from shale.registry.client.session import UploadSession, open_session, upload_call
 from shale.registry.protocol import blob_path, uploads_path
 
-__all__ = ["ReadableAt", "UploadSession", "Uploads"]
+__all__ = ["Progress", "ReadableAt", "SourceChanged", "UploadSession", "Uploads"]
 
 
 @dataclass(frozen=True, slots=True)

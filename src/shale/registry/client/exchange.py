@@ -128,9 +128,11 @@ class Exchange:
 
     def owns(self, url: str) -> bool:
         """Whether a URL is at the endpoint itself, so that our credentials may go there."""
+        host = self.endpoint.host
+        # On most requests the text alone tells; comparing parsed origins takes longer than all of the rest.
         return any(
-            same_origin(url, f"{scheme}://{self.endpoint.host}")
-            for scheme in (("https", "http") if self.endpoint.plain_http else ("https",))
+            url.startswith(f"{scheme}://{host}/") or same_origin(url, f"{scheme}://{host}")
+            for scheme in self.schemes.possible(self.endpoint)
         )
 
     def _proven(self, call: Call, url: str) -> Response:

@@ -140,6 +140,16 @@ def test_redirect_from_https_to_http_is_refused(secure: ssl.SSLContext, certific
         assert storage.connections == 0
 
 
+def test_redirect_to_http_on_the_same_host_stays_on_https(
+    secure: ssl.SSLContext, certificate: tuple[Path, Path]
+) -> None:
+    with BadRegistry(secure) as registry:
+        registry.script("GET", PATH, Reply(307, {"Location": f"http://{registry.host}/data"}))
+        registry.script("GET", "/data", Content(DATA))
+        change = trusting(Tls(authorities=(certificate[0],)))
+        assert fetch(registry, plain_http=False, change=change) == DATA
+
+
 # http or https
 
 

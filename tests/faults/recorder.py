@@ -16,6 +16,10 @@ from faults.shim import Call
 __all__ = ["Database", "Entry", "Event", "Log", "Promise", "Recorder", "Sync", "Truncate", "Write"]
 
 
+_UNSEEN = ("shale.db", "reserve")
+"""SQLite's files, and the room kept back: its bytes mean nothing."""
+
+
 @dataclass(frozen=True, slots=True)
 class Entry:
     """A folder's entry came (`node`) or went (None). Nodes are numbered as they are made; 0 is the root."""
@@ -104,7 +108,7 @@ class Recorder:
         self._nodes[os.stat(self._root).st_ino] = 0
         for folder, folders, files in os.walk(self._root):
             parent = self._nodes[os.stat(folder).st_ino]
-            for name in folders + [name for name in files if not name.startswith("shale.db")]:
+            for name in folders + [name for name in files if not name.startswith(_UNSEEN)]:
                 path = Path(folder, name)
                 node = self._made(parent, name, path, is_folder=name in folders)
                 if name not in folders:
@@ -145,7 +149,7 @@ class Recorder:
         """The folder's node, the entry's name and its path; None where it is not below the root."""
         path = Path(os.fsdecode(name)) if folder is None else Path(f"/proc/self/fd/{folder}", os.fsdecode(name))  # type: ignore[call-overload]
         above = os.stat(path.parent).st_ino
-        if above not in self._nodes or path.name.startswith("shale.db"):
+        if above not in self._nodes or path.name.startswith(_UNSEEN):
             return None
         return self._nodes[above], path.name, path
 
@@ -219,7 +223,7 @@ class Recorder:
     def _mode(self, call: Call, do: Callable[[], Any]) -> Any:
         return do()  # modes and times change nothing that is promised
 
-    _on_fchmod = _on_chmod = _on_utime = _mode
+    _on_fchmod = _on_chmod = _on_utime = _on_posix_fallocate = _mode
 
 
 assert shutil.which("cp"), "the recorder copies with cp"

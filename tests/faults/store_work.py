@@ -10,7 +10,7 @@ from shale.oci.reference import Reference
 from shale.store.store import Store, open_store
 from store_images import keep_image, make_image, noise, put
 
-__all__ = ["FIRST", "NAME", "SECOND", "bring", "kept", "prepare", "prune"]
+__all__ = ["FIRST", "NAME", "SECOND", "bring", "bring_large", "kept", "prepare", "prune"]
 
 Say = Callable[[str], None]
 
@@ -34,6 +34,12 @@ def bring(root: Path, say: Say) -> None:
         say(f"blob {digest}")
         digest = keep_image(store, SECOND, str(NAME))
         say(f"name {digest}")
+
+
+def bring_large(root: Path, say: Say) -> None:
+    """Bring a blob that is larger than the database."""
+    with open_store(root) as store:
+        say(f"blob {put(store, noise('large', 400_000))}")
 
 
 def prune(root: Path, say: Say) -> None:

@@ -31,7 +31,7 @@ def test_whatever_a_power_cut_leaves(tmp_path: Path, work: str, prepare: str | N
 
 
 def test_the_model_finds_a_missing_sync(tmp_path: Path) -> None:
-    """A writer that renames before it syncs, or never syncs the folder, must be caught: else the rest proves nothing."""
+    """Careless writers must be caught: else the test above would prove nothing."""
     for work in ("careless_bytes", "careless_folder"):
         log = record(f"faults.test_power_cut_store:{work}", tmp_path / work)
         contents = {state.files.get("kept") for state in states(log, seed=1) if state.promises}

@@ -87,8 +87,8 @@ class _Run:
                     said.write(line + "\n")
                     said.flush()
 
-                install()
                 (self.folder / "started").symlink_to("now")
+                install()
                 self.work(root, say, *self.args)
             code = 0
         except BaseException as error:  # noqa: BLE001 - the child ends here whatever happened

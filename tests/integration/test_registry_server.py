@@ -10,8 +10,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from registry_wire import INDEX, LAYER, MANIFEST, Wire, descriptor, digest_of, index, manifest
 
+from registry_wire import INDEX, LAYER, MANIFEST, Wire, descriptor, digest_of, index, manifest
 from shale.oci.digest import Digest
 from shale.registry.protocol import next_link
 from shale.registry.server.options import ServerOptions
@@ -88,8 +88,9 @@ def test_a_manifest_that_is_not_there(wire: Wire) -> None:
         ("bytes=5-9", 5, 9),
         ("bytes=200000-", 200_000, 255_999),
         ("bytes=-7", 255_993, 255_999),
-    ]
-    + [("bytes=0-999999", 0, 255_999), ("bytes=100-200099", 100, 200_099)],
+        ("bytes=0-999999", 0, 255_999),
+        ("bytes=100-200099", 100, 200_099),
+    ],
 )
 def test_a_range_of_a_blob(wire: Wire, header: str, first: int, last: int) -> None:
     digest = wire.push_blob(BLOB)
@@ -239,8 +240,10 @@ def test_a_blob_is_mounted_from_a_repository_that_has_it(wire: Wire) -> None:
 
 @pytest.mark.parametrize(
     "query",
-    ["mount={0}", "mount={0}&from=conformance/stranger", f"mount={ABSENT}&from={{1}}", "mount=x&from={1}"]
-    + ["mount={0}&from=../{1}", "mount={0}&from="],
+    [
+        *("mount={0}", "mount={0}&from=conformance/stranger", f"mount={ABSENT}&from={{1}}", "mount=x&from={1}"),
+        *("mount={0}&from=../{1}", "mount={0}&from="),
+    ],
 )
 def test_a_mount_that_cannot_be_is_an_upload(wire: Wire, query: str) -> None:
     digest = wire.push_blob(BLOB)

@@ -26,6 +26,8 @@ __all__ = ["CannotListen", "RegistryServer", "serve"]
 
 _SWEEP: Final = 600.0
 """Seconds between two looks for uploads that are too old."""
+_CUT: Final = 0.5
+"""Seconds between telling a connection to close and cutting it."""
 _IDLE: Final = 75.0
 """Seconds that a connection may wait for its next request."""
 
@@ -41,15 +43,16 @@ async def _running(listen: Listen, data: Path, options: ServerOptions) -> AsyncI
     try:
         storage = await threads.run(lambda: FolderStorage(data, most_uploads=options.most_uploads))
         try:
+            application = Application(storage, threads, options)
             server = web.Server(
-                Application(storage, threads, options),
+                application,
                 read_bufsize=READ_BUFFER,
                 # A body is content to keep: what Content-Encoding says of it is not ours to undo.
                 auto_decompress=False,
                 keepalive_timeout=_IDLE,
                 access_log=None,
             )
-            runner = web.ServerRunner(server, shutdown_timeout=options.grace)
+            runner = web.ServerRunner(server, shutdown_timeout=_CUT)
             await runner.setup()
             sweeper = asyncio.create_task(_sweep(storage, threads, options))
             try:
@@ -58,6 +61,9 @@ async def _running(listen: Listen, data: Path, options: ServerOptions) -> AsyncI
                 sweeper.cancel()
                 with suppress(asyncio.CancelledError):
                     await sweeper
+                for site in runner.sites:
+                    await site.stop()
+                await application.drain(options.grace)
                 await runner.cleanup()
         finally:
             await threads.run(storage.close)

@@ -28,6 +28,8 @@ __all__ = ["Wire", "pool_classes"]
 MIN_PROGRESS: Final = 1024
 """Bytes that must move per stall period."""
 _BUFFER: Final = 64 * 1024
+_MAX_HEAD: Final = 1024 * 1024
+_UNTOLD: Final = 60.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,13 +50,25 @@ class Wire:
 class _Pace:
     """Counts time spent waiting against bytes that moved."""
 
-    __slots__ = ("_allowed", "_bytes", "_cancel", "_waited")
+    __slots__ = ("_allowed", "_bytes", "_cancel", "_waited", "_whole")
 
-    def __init__(self, cancel: Cancellation, allowed: float) -> None:
+    def __init__(self, cancel: Cancellation, allowed: float, *, whole: int = 0) -> None:
+        """Begin to count.
+
+        Args:
+            cancel: ends every wait.
+            allowed: seconds of waiting per period.
+            whole: where not 0, there is one period only, and no more than these bytes may move in it.
+        """
         self._cancel = cancel
         self._allowed = allowed
         self._waited = 0.0
         self._bytes = 0
+        self._whole = whole
+
+    def go_on(self) -> None:
+        """The one period is over: from here on only the pace counts."""
+        self._whole, self._waited, self._bytes = 0, 0.0, 0
 
     def move(self, sock: socket.socket, step: Callable[[], int]) -> int:
         """Do one receive or send, in slices.
@@ -73,8 +87,10 @@ class _Pace:
                 count = -1
             self._waited += time.monotonic() - begun
             self._bytes += max(count, 0)
+            if self._whole and self._bytes > self._whole:
+                raise http.client.HTTPException("the head of the answer does not end")
             if self._waited >= self._allowed:
-                if self._bytes < MIN_PROGRESS and count != 0:
+                if (self._whole or self._bytes < MIN_PROGRESS) and count != 0:
                     raise TimeoutError("timed out")
                 self._waited, self._bytes = 0.0, 0
             if count >= 0:
@@ -105,16 +121,27 @@ class _PacedReader(io.RawIOBase):
 class _ReadSide:
     """What http.client's response needs of a socket."""
 
-    __slots__ = ("_cancel", "_sock")
+    __slots__ = ("_pace", "_sock")
 
-    def __init__(self, sock: socket.socket, cancel: Cancellation) -> None:
+    def __init__(self, sock: socket.socket, pace: _Pace) -> None:
         self._sock = sock
-        self._cancel = cancel
+        self._pace = pace
 
     def makefile(self, _mode: str) -> io.BufferedReader:
+        return io.BufferedReader(_PacedReader(self._sock, self._pace), _BUFFER)
+
+
+class _PacedResponse(http.client.HTTPResponse):
+    """A response whose head is bounded in time and size: also by a server that says 100 Continue for ever."""
+
+    def __init__(self, sock: socket.socket, cancel: Cancellation, *args: Any, **kwargs: Any) -> None:
         # urllib3 sets the read timeout of this request on the socket before the response is made.
-        allowed = self._sock.gettimeout() or 60.0
-        return io.BufferedReader(_PacedReader(self._sock, _Pace(self._cancel, allowed)), _BUFFER)
+        self._pace = _Pace(cancel, sock.gettimeout() or _UNTOLD, whole=_MAX_HEAD)
+        super().__init__(_ReadSide(sock, self._pace), *args, **kwargs)  # type: ignore[arg-type]
+
+    def begin(self) -> None:
+        super().begin()
+        self._pace.go_on()
 
 
 def pool_classes(wire: Wire) -> dict[str, type[HTTPConnectionPool]]:
@@ -162,7 +189,7 @@ class _PacedConnection:
 
     def response_class(self, sock: socket.socket, *args: Any, **kwargs: Any) -> http.client.HTTPResponse:
         """The response on this connection: http.client calls this as if it were the class."""
-        return http.client.HTTPResponse(_ReadSide(sock, self.shared.cancel), *args, **kwargs)  # type: ignore[arg-type]
+        return _PacedResponse(sock, self.shared.cancel, *args, **kwargs)
 
     def send(self, data: Any) -> None:
         """Send all of some bytes."""

@@ -19,6 +19,7 @@ from shale.errors import ShaleError
 from shale.registry.client.cancel import Cancellation, Stopped
 from shale.registry.client.endpoint import Endpoint, Tls
 from shale.registry.client.failures import (
+    ConnectionCut,
     HostUnknown,
     NoTls,
     RefusedTarget,
@@ -187,6 +188,17 @@ def test_slow_answers_are_given_up(reply: Reply) -> None:
         registry.script("GET", PATH, reply)
         with pytest.raises(TransferStalled):
             fetch(registry, timeouts=SHORT)
+
+
+def test_head_that_does_not_end_is_given_up() -> None:
+    head = b"HTTP/1.1 100 Continue\r\n\r\n"
+    good = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s" % (len(DATA), DATA)
+    with BadRegistry() as registry:
+        registry.script("GET", PATH, Reply(raw=head * 3 + good))
+        assert fetch(registry) == DATA
+        registry.script("GET", PATH, Reply(raw=head * 100_000 + good))
+        with pytest.raises(ConnectionCut, match="does not end"):
+            fetch(registry)
 
 
 def test_unknown_host_is_told_at_once() -> None:

@@ -81,6 +81,19 @@ def test_mount_that_becomes_an_upload() -> None:
         assert registry.seen[1].body == DATA
 
 
+@pytest.mark.parametrize("status", [400, 403, 404, 405])
+def test_mount_that_is_refused_becomes_an_upload(status: int) -> None:
+    with BadRegistry() as registry:
+        registry.script("POST", START, Reply(status), OPENED)
+        made = rig(registry.host)
+        with made.client:
+            session = made.repository().uploads.mount(DESCRIPTOR.digest, "other/source")
+        assert session is not None
+        assert session.url == f"http://{registry.host}{SESSION}"
+        assert [seen.target.partition("?")[2][:5] for seen in registry.seen][:1] == ["mount"]
+        assert registry.seen[-1].target == START
+
+
 @pytest.mark.parametrize(("status", "there"), [(200, True), (404, False)])
 def test_exists(status: int, there: bool) -> None:
     with BadRegistry() as registry:

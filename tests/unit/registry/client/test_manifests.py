@@ -17,7 +17,6 @@ from shale.registry.client.failures import (
     AccessDenied,
     AnswerTooLarge,
     BadAnswer,
-    ConnectionCut,
     ManifestNotFound,
     RateLimited,
     RepositoryNotFound,
@@ -140,7 +139,11 @@ def test_broken_http_passes() -> None:
 @pytest.mark.parametrize(
     ("reply", "kind", "words"),
     [
-        (error(404, "MANIFEST_UNKNOWN", "manifest unknown"), ManifestNotFound, "app:v1 not found: manifest unknown"),
+        (
+            error(404, "MANIFEST_UNKNOWN", "manifest unknown"),
+            ManifestNotFound,
+            "app:v1 not found: manifest unknown",
+        ),
         (error(404, "NAME_UNKNOWN", "no such repository"), RepositoryNotFound, "no such repository"),
         (Reply(404, body=b"<html>"), ManifestNotFound, "not found"),
         (error(403, "DENIED", "requested access to the resource is denied"), AccessDenied, "is denied"),
@@ -269,4 +272,3 @@ def test_lying_mirror_is_passed_over() -> None:
         made = rig(mirror.host, registry.host)
         with made.client:
             assert made.repository().manifests.fetch(DIGEST).raw == RAW
-

@@ -27,7 +27,9 @@ class Clock:
         self.now += seconds
 
 
-def run(*failures: Transient, policy: RetryPolicy = POLICY, chance: float = 1.0) -> tuple[list[float], list[Event]]:
+def run(
+    *failures: Transient, policy: RetryPolicy = POLICY, chance: float = 1.0
+) -> tuple[list[float], list[Event]]:
     clock, events, left = Clock(), list[Event](), list(failures)
 
     def action() -> None:

@@ -11,13 +11,12 @@ from dataclasses import dataclass, field
 import pytest
 
 from faults.bad_registry import BadRegistry, Reply, Seen, Step, error
-from faults.clients import Rig, described, opener, rig
+from faults.clients import described, opener, rig
 from shale.errors import ShaleError, Unavailable
 from shale.oci.digest import Digest
 from shale.registry.client.endpoint import Credential
-from shale.registry.client.failures import BadAnswer, RefusedTarget, RequestRefused, TooLarge
-from shale.registry.client.sending import SourceChanged
-from shale.registry.protocol import blob_path
+from shale.registry.client.failures import RequestRefused, TooLarge
+from shale.registry.client.payload import SourceChanged
 
 DATA = random.Random(2).randbytes(3_000_000)
 DESCRIPTOR = described(DATA)
@@ -69,7 +68,7 @@ def upload(
     patch: tuple[Step, ...] = (),
     get: tuple[Step, ...] = (),
     session: Session | None = None,
-    open_at: Callable[[int], io.BytesIO] = opener(DATA),
+    content: bytes = DATA,
     progress: Callable[[int], None] = lambda _: None,
 ) -> tuple[Session, list[Seen]]:
     """Upload DATA to a registry that goes wrong with these steps before it is good."""
@@ -81,7 +80,7 @@ def upload(
         registry.script("GET", SESSION, *get, session.status)
         made = rig(registry.host)
         with made.client:
-            made.repository().uploads.put(DESCRIPTOR, open_at, progress)
+            made.repository().uploads.put(DESCRIPTOR, opener(content), progress)
         assert session.kept == DATA
         return session, registry.seen
 
@@ -201,7 +200,7 @@ def test_minimum_chunk_of_the_registry_is_kept() -> None:
 
 def test_digest_that_the_registry_rejects_is_an_error() -> None:
     with pytest.raises(RequestRefused, match="did not match"):
-        upload(open_at=opener(bytes(len(DATA))))
+        upload(content=bytes(len(DATA)))
 
 
 def test_resumed_upload_that_is_rejected_is_done_once_more_in_one_piece() -> None:
@@ -218,42 +217,7 @@ def test_resumed_upload_that_is_rejected_is_done_once_more_in_one_piece() -> Non
 
 def test_content_that_is_too_short_is_noticed() -> None:
     with pytest.raises(SourceChanged, match="ended at byte 1000"):
-        upload(open_at=opener(DATA[:1000]))
-
-
-@pytest.mark.parametrize("location", ["", "file:///x", "http://169.254.169.254/x"])
-def test_location_that_leads_nowhere(location: str) -> None:
-    with pytest.raises((BadAnswer, RefusedTarget)):
-        upload(post=(Reply(202, {"Location": location}),))
-
-
-@pytest.mark.parametrize("kind", ["absolute", "relative", "path"])
-def test_kinds_of_location(kind: str) -> None:
-    with BadRegistry() as registry:
-        locations = {"absolute": f"http://{registry.host}{SESSION}", "relative": "one", "path": SESSION}
-        registry.script("POST", START, Reply(202, {"Location": locations[kind]}))
-        registry.script("PUT", SESSION, Reply(201))
-        made = rig(registry.host)
-        with made.client:
-            made.repository().uploads.put(DESCRIPTOR, opener(DATA))
-        assert registry.seen[-1].target == f"{SESSION}?digest={DESCRIPTOR.digest}"
-
-
-def test_location_on_another_host_gets_no_credentials() -> None:
-    def guarded(reply: Reply) -> Step:
-        return lambda seen: (
-            reply if "authorization" in seen.headers else Reply(401, {"WWW-Authenticate": 'Basic realm="x"'})
-        )
-
-    with BadRegistry() as storage, BadRegistry() as registry:
-        registry.script("POST", START, guarded(Reply(202, {"Location": f"http://{storage.host}/put"})))
-        storage.script("PUT", "/put", Reply(201))
-        made = rig(registry.host, credential=Credential("alice", "secret"))
-        with made.client:
-            made.repository().uploads.put(DESCRIPTOR, opener(DATA))
-        (seen,) = storage.seen
-    assert seen.body == DATA
-    assert "authorization" not in seen.headers
+        upload(content=DATA[:1000])
 
 
 def test_401_in_the_middle_sends_the_body_again() -> None:
@@ -273,39 +237,3 @@ def test_401_in_the_middle_sends_the_body_again() -> None:
             made.repository().uploads.put(DESCRIPTOR, open_at)
         assert session.kept == DATA
     assert opened == [0, 0]
-
-
-def mounting(step: Step) -> tuple[Rig, BadRegistry]:
-    registry = BadRegistry()
-    registry.script("POST", START, step)
-    return rig(registry.host), registry
-
-
-def test_mount() -> None:
-    made, registry = mounting(Reply(201))
-    with registry, made.client:
-        assert made.repository().uploads.mount(DESCRIPTOR.digest, "other/source") is None
-        (seen,) = registry.seen
-    assert seen.target == f"{START}?mount={DESCRIPTOR.digest}&from=other/source"
-
-
-def test_mount_that_becomes_an_upload() -> None:
-    made, registry = mounting(OPENED)
-    with registry, made.client:
-        uploads = made.repository().uploads
-        session = uploads.mount(DESCRIPTOR.digest, "other/source")
-        assert session is not None
-        good = Session()
-        registry.script("PUT", SESSION, good.put)
-        uploads.put(DESCRIPTOR, opener(DATA), session=session)
-        assert good.kept == DATA
-        assert methods(registry.seen) == ["POST", "PUT"]
-
-
-@pytest.mark.parametrize(("status", "there"), [(200, True), (404, False)])
-def test_exists(status: int, there: bool) -> None:
-    with BadRegistry() as registry:
-        registry.script("HEAD", blob_path("app", DESCRIPTOR.digest), Reply(status))
-        made = rig(registry.host)
-        with made.client:
-            assert made.repository().uploads.exists(DESCRIPTOR.digest) is there

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import http.client
 import json
+import socket
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -112,3 +113,17 @@ class Wire:
         answer = self.push_manifest(raw, tag)
         assert answer.status == 201, answer
         return raw
+
+
+def speak(address: str, request: bytes) -> bytes:
+    """Send bytes as they are and read until the server closes, or is silent for a second."""
+    host, _, port = address.rpartition(":")
+    heard = b""
+    with socket.create_connection((host, int(port)), timeout=1) as connection:
+        connection.sendall(request)
+        try:
+            while chunk := connection.recv(65536):
+                heard += chunk
+        except TimeoutError:
+            pass
+    return heard

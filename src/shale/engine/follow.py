@@ -5,7 +5,7 @@ from __future__ import annotations
 import queue
 import threading
 from collections.abc import Callable, Iterator
-from typing import Generic, TypeVar
+from typing import Generic, TypeVar, cast
 
 from shale.events import Event, Listener
 
@@ -61,7 +61,7 @@ class Following(Generic[T]):
         self._thread.join()
         if self._failure is not None:
             raise self._failure
-        return self._value  # type: ignore[return-value] - it is T once the work has ended without a failure
+        return cast("T", self._value)
 
 
 def follow(work: Callable[[Listener], T]) -> Following[T]:

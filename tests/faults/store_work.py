@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -10,7 +11,17 @@ from shale.oci.reference import Reference
 from shale.store.store import Store, open_store
 from store_images import keep_image, make_image, noise, put
 
-__all__ = ["FIRST", "NAME", "SECOND", "bring", "bring_large", "kept", "prepare", "prune"]
+__all__ = [
+    "FIRST",
+    "NAME",
+    "SECOND",
+    "bring",
+    "bring_into_half_made",
+    "bring_large",
+    "kept",
+    "prepare",
+    "prune",
+]
 
 Say = Callable[[str], None]
 
@@ -40,6 +51,13 @@ def bring_large(root: Path, say: Say) -> None:
     """Bring a blob that is larger than the database."""
     with open_store(root) as store:
         say(f"blob {put(store, noise('large', 400_000))}")
+
+
+def bring_into_half_made(root: Path, say: Say) -> None:
+    """Bring it all to where another process was killed after it made the folders, before it synced them."""
+    for folder in ("blobs", "blobs/sha256", "blobs/sha512", "ingest"):
+        os.mkdir(root / folder, 0o700)
+    bring(root, say)
 
 
 def prune(root: Path, say: Say) -> None:

@@ -13,7 +13,10 @@ from shale.store.store import open_store
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("work", "prepare"), [("bring", None), ("prune", "faults.store_work:prepare")])
+@pytest.mark.parametrize(
+    ("work", "prepare"),
+    [("bring", None), ("bring_into_half_made", None), ("prune", "faults.store_work:prepare")],
+)
 def test_whatever_a_power_cut_leaves(tmp_path: Path, work: str, prepare: str | None) -> None:
     log = record(f"faults.store_work:{work}", tmp_path, prepare=prepare)
     found = list(states(log, seed=5, subsets=1))

@@ -16,6 +16,7 @@ __all__ = [
     "NAME",
     "SECOND",
     "bring",
+    "bring_blob",
     "bring_into_half_made",
     "bring_large",
     "kept",
@@ -36,13 +37,19 @@ def prepare(root: Path) -> None:
         keep_image(store, FIRST, str(NAME))
 
 
-def bring(root: Path, say: Say) -> None:
-    """Open (or make) a store, bring the second image in steps, move a name to it, say what is durable."""
+def bring_blob(root: Path, say: Say) -> None:
+    """Open (or make) a store, bring a blob, say that it is durable."""
     with open_store(root) as store:
         digest = put(store, b"a blob on its own")
         with store.database.write() as tx:
             store.content.record_blobs(tx, [(digest, 17)])
         say(f"blob {digest}")
+
+
+def bring(root: Path, say: Say) -> None:
+    """Bring a blob, then the second image, and move a name to it."""
+    bring_blob(root, say)
+    with open_store(root) as store:
         digest = keep_image(store, SECOND, str(NAME))
         say(f"name {digest}")
 
@@ -54,10 +61,10 @@ def bring_large(root: Path, say: Say) -> None:
 
 
 def bring_into_half_made(root: Path, say: Say) -> None:
-    """Bring it all to where another process was killed after it made the folders, before it synced them."""
+    """Bring a blob to where another process was killed after it made the folders, before it synced them."""
     for folder in ("blobs", "blobs/sha256", "blobs/sha512", "ingest"):
         os.mkdir(root / folder, 0o700)
-    bring(root, say)
+    bring_blob(root, say)
 
 
 def prune(root: Path, say: Say) -> None:

@@ -1,1 +1,8 @@
-"""."""
+"""The command line: docker's names, flags, output and exit codes.
+
+The only reader of argv and of the environment, and the only writer to a terminal. Commands are imported when
+they run, so that a light one (`shale image ls`) pays for nothing that it does not use.
+
+Reading order: `main`, `tree` (which command is where), `session` (what a command is given), `commands/`,
+`render/` (values to text), `exit` (errors to codes).
+"""

@@ -12,9 +12,9 @@ from contextlib import suppress
 from typing import Final
 
 from shale.errors import Corrupt, ShaleError
-from shale.events import LayerProgress, LayerState, Listener
+from shale.events import LayerProgress, LayerState, Listener, silent
 from shale.image.ports import Document, Source
-from shale.layer.verify import LayerFacts, LayerReader
+from shale.layer.verify import LayerFacts, LayerScanner
 from shale.oci.descriptor import Descriptor
 from shale.oci.digest import DiffID, Digest
 from shale.store.content import LayerRecord
@@ -44,7 +44,7 @@ class _Inspection:
     """
 
     def __init__(self, *, inflate: bool) -> None:
-        self._reader = LayerReader() if inflate else None
+        self._reader = LayerScanner() if inflate else None
         self._failure: ShaleError | None = None
 
     def feed(self, chunk: memoryview) -> None:
@@ -59,7 +59,7 @@ class _Inspection:
         """What the layer is; None where it was not to be inflated."""
         if self._failure is not None:
             raise self._failure
-        return self._reader.finish() if self._reader is not None else None
+        return self._reader.result() if self._reader is not None else None
 
     def close(self) -> None:
         if self._reader is not None:
@@ -135,8 +135,16 @@ class Intake:
         self._listener = listener
         self._check = check
 
+    def config(self, source: Source, descriptor: Descriptor) -> None:
+        """Bring an image's config; people are not shown its progress.
+
+        Raises:
+            DigestMismatch, SizeMismatch: the bytes are wrong, even from the beginning.
+        """
+        Intake(self._store, silent, self._check).blob(source, descriptor)
+
     def blob(self, source: Source, descriptor: Descriptor) -> None:
-        """Bring a blob that is not a layer: a config, or an artifact's content.
+        """Bring a blob that is not a layer: an artifact's content.
 
         Raises:
             DigestMismatch, SizeMismatch: the bytes are wrong, even from the beginning.

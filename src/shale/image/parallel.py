@@ -10,35 +10,15 @@ import queue
 import threading
 from collections.abc import Callable, Sequence
 
-from shale.errors import Cancelled
+from shale.registry.client.cancel import Cancellation
 
-__all__ = ["Stop", "run_all"]
+__all__ = ["run_all"]
 
 _GRACE = 1.0
 """Seconds that an interrupted operation waits for its pieces to put their bytes down."""
 
 
-class Stop:
-    """Says to all pieces of an operation that they should end. Safe to use from threads."""
-
-    def __init__(self) -> None:
-        self._event = threading.Event()
-
-    def set(self) -> None:
-        """Ask everybody to stop."""
-        self._event.set()
-
-    def check(self) -> None:
-        """Go on, or not.
-
-        Raises:
-            Cancelled: somebody asked to stop.
-        """
-        if self._event.is_set():
-            raise Cancelled("stopped; what came so far is kept, and the next try continues there")
-
-
-def run_all(tasks: Sequence[Callable[[], None]], jobs: int, stop: Stop) -> None:
+def run_all(tasks: Sequence[Callable[[], None]], jobs: int, cancel: Cancellation) -> None:
     """Run tasks, several at a time, and wait for all of them.
 
     The first error stops the others and is raised; so does an interrupt of the waiting thread.
@@ -46,9 +26,9 @@ def run_all(tasks: Sequence[Callable[[], None]], jobs: int, stop: Stop) -> None:
     Args:
         tasks: begun in this order.
         jobs: how many at a time.
-        stop: set at the first error; the tasks look at it.
+        cancel: cancelled at the first error; the tasks look at it.
     """
-    crew = _Crew(tasks, stop)
+    crew = _Crew(tasks, cancel)
     threads = [threading.Thread(target=crew.work, daemon=True) for _ in range(min(jobs, len(tasks)))]
     for thread in threads:
         thread.start()
@@ -56,7 +36,7 @@ def run_all(tasks: Sequence[Callable[[], None]], jobs: int, stop: Stop) -> None:
         for thread in threads:
             thread.join()
     except BaseException:
-        stop.set()
+        cancel.cancel()
         for thread in threads:
             thread.join(_GRACE / len(threads))
         raise
@@ -67,9 +47,9 @@ def run_all(tasks: Sequence[Callable[[], None]], jobs: int, stop: Stop) -> None:
 class _Crew:
     """The threads of one operation: what they have to do, and what went wrong."""
 
-    def __init__(self, tasks: Sequence[Callable[[], None]], stop: Stop) -> None:
+    def __init__(self, tasks: Sequence[Callable[[], None]], cancel: Cancellation) -> None:
         self._todo: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
-        self._stop = stop
+        self._cancel = cancel
         self.failures: list[BaseException] = []
         for task in tasks:
             self._todo.put(task)
@@ -77,10 +57,10 @@ class _Crew:
     def work(self) -> None:
         try:
             while not self._todo.empty():
-                self._stop.check()
+                self._cancel.check()
                 self._todo.get_nowait()()
         except queue.Empty:
             return
         except BaseException as error:  # noqa: BLE001 - it is raised again in the thread that waits
             self.failures.append(error)
-            self._stop.set()
+            self._cancel.cancel()

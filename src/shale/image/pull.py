@@ -15,8 +15,9 @@ from shale.errors import Cancelled
 from shale.events import LayerProgress, LayerState, Listener
 from shale.image.graph import Graph, Node, walk
 from shale.image.intake import DiffIDMismatch, Intake
-from shale.image.parallel import Stop, run_all
+from shale.image.parallel import run_all
 from shale.image.ports import BlobSink, Document, Source
+from shale.oci import mediatype
 from shale.oci.config import ImageConfig, parse_config
 from shale.oci.descriptor import Descriptor
 from shale.oci.digest import DiffID, Digest
@@ -24,6 +25,7 @@ from shale.oci.document import MAX_CONFIG, MAX_MANIFEST, InvalidDocument
 from shale.oci.manifest import Manifest, detect_media_type
 from shale.oci.platform import Platform
 from shale.oci.reference import Reference
+from shale.registry.client.cancel import Cancellation
 from shale.store.content import Source as Origin
 from shale.store.database import Transaction
 from shale.store.leases import Lease
@@ -106,18 +108,18 @@ class _Expectation:
 class Puller:
     """Brings images into one store."""
 
-    def __init__(self, store: Store, listener: Listener, stop: Stop, *, jobs: int = 4) -> None:
+    def __init__(self, store: Store, listener: Listener, cancel: Cancellation, *, jobs: int = 4) -> None:
         """Prepare.
 
         Args:
             store: where to.
             listener: told what happens.
-            stop: set by whoever wants the work to end.
+            cancel: cancelled by whoever wants the work to end.
             jobs: how many blobs at a time.
         """
         self._store = store
         self._listener = listener
-        self._stop = stop
+        self._cancel = cancel
         self._jobs = jobs
 
     def pull(
@@ -127,6 +129,7 @@ class Puller:
         platform: Platform | None,
         command: str,
         origin: Origin | None = None,
+        at: Digest | None = None,
     ) -> Pulled:
         """Bring what a reference means at a source, and give it that name here.
 
@@ -136,12 +139,13 @@ class Puller:
             platform: what to take of an index; None takes everything.
             command: what does it, for the log of names.
             origin: the repository, to be remembered for mounts and for healing.
+            at: the digest that the tag is known to mean there.
 
         Raises:
             NotFound: the source has no such image, or none for the platform.
             Corrupt, InvalidDocument: what came is not what it should be.
         """
-        wanted = reference.digest or reference.with_default_tag().tag
+        wanted = reference.digest or at or reference.with_default_tag().tag
         assert wanted is not None
         with self._store.leases.hold(command) as lease:
             graph = self.bring(source, wanted, platform, lease)
@@ -164,7 +168,7 @@ class Puller:
             lease: keeps what came, until `record` and a name or a root do.
         """
         source = _StoreFirst(self._store, source)
-        intake = Intake(self._store, self._listener, self._stop.check)
+        intake = Intake(self._store, self._listener, self._cancel.check)
 
         def keep(document: Document) -> None:
             lease.protect([document.digest])
@@ -175,7 +179,7 @@ class Puller:
         for manifest in graph.manifests:
             if not manifest.is_image:
                 tasks = [partial(intake.blob, source, blob) for blob in graph.blobs]
-                run_all(tasks, self._jobs, self._stop)
+                run_all(tasks, self._jobs, self._cancel)
             elif not self._has(manifest):
                 self._image(intake, source, manifest)
         return graph
@@ -183,16 +187,16 @@ class Puller:
     def _has(self, manifest: Manifest) -> bool:
         """Whether an image is here already, whole and verified."""
         records = self._store.content.layers(manifest.layers)
-        if not self._store.content.is_complete(manifest) or any(
-            layer.digest not in records for layer in manifest.layers
-        ):
+        if not self._store.content.is_complete(manifest):
             return False
         expectation = _Expectation(manifest)
         expectation.tell(self._config(manifest))
         for position, layer in enumerate(manifest.layers):
-            expected, found = expectation.of(position), records[layer.digest].diff_id
-            if found != expected:
-                raise DiffIDMismatch(layer.digest, expected, found)
+            record = records.get(layer.digest)
+            if record is None and mediatype.is_layer(layer.media_type):
+                return False
+            if record is not None and record.diff_id != expectation.of(position):
+                raise DiffIDMismatch(layer.digest, expectation.of(position), record.diff_id)
         return True
 
     def _image(self, intake: Intake, source: Source, manifest: Manifest) -> None:
@@ -202,7 +206,7 @@ class Puller:
 
         def bring_config() -> None:
             try:
-                intake.blob(source, manifest.config)
+                intake.config(source, manifest.config)
                 expectation.tell(self._config(manifest))
             finally:
                 expectation.give_up()
@@ -212,11 +216,13 @@ class Puller:
         positions = {layer.digest: at for at, layer in reversed(list(enumerate(manifest.layers)))}
         largest_first = sorted(positions.values(), key=lambda at: -manifest.layers[at].size)
         tasks: list[Callable[[], None]] = [bring_config]
-        tasks += [
-            partial(intake.layer, source, manifest.layers[at], partial(expectation.of, at))
-            for at in largest_first
-        ]
-        run_all(tasks, max(2, self._jobs), self._stop)
+        for at in largest_first:
+            layer = manifest.layers[at]
+            if mediatype.is_layer(layer.media_type):
+                tasks.append(partial(intake.layer, source, layer, partial(expectation.of, at)))
+            else:
+                tasks.append(partial(intake.blob, source, layer))
+        run_all(tasks, max(2, self._jobs), self._cancel)
 
     def _config(self, manifest: Manifest) -> ImageConfig:
         raw = self._store.blobs.read(manifest.config.digest, MAX_CONFIG)

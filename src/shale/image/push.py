@@ -9,7 +9,7 @@ from functools import partial
 from shale.errors import NotFound
 from shale.events import LayerProgress, LayerState, Listener, Notice
 from shale.image.graph import Graph, Node, walk
-from shale.image.parallel import Stop, run_all
+from shale.image.parallel import run_all
 from shale.image.ports import Destination
 from shale.image.stored import StoredImages
 from shale.oci.config import parse_config
@@ -18,6 +18,8 @@ from shale.oci.digest import Digest
 from shale.oci.document import MAX_CONFIG
 from shale.oci.manifest import Manifest
 from shale.oci.platform import Platform
+from shale.registry.client.cancel import Cancellation
+from shale.store.content import Source as Origin
 from shale.store.store import Store
 
 __all__ = ["ContentMissing", "Pushed", "Pusher"]
@@ -45,19 +47,19 @@ class Pushed:
 class Pusher:
     """Sends images of one store elsewhere."""
 
-    def __init__(self, store: Store, listener: Listener, stop: Stop, *, jobs: int = 4) -> None:
+    def __init__(self, store: Store, listener: Listener, cancel: Cancellation, *, jobs: int = 4) -> None:
         """Prepare.
 
         Args:
             store: where from.
             listener: told what happens.
-            stop: set by whoever wants the work to end.
+            cancel: cancelled by whoever wants the work to end.
             jobs: how many blobs at a time.
         """
         self._store = store
         self._stored = StoredImages(store)
         self._listener = listener
-        self._stop = stop
+        self._cancel = cancel
         self._jobs = jobs
 
     def push(
@@ -67,6 +69,7 @@ class Pusher:
         tags: Sequence[str | None],
         platform: Platform | None,
         host: Platform,
+        origin: Origin | None = None,
     ) -> list[Pushed]:
         """Send an image.
 
@@ -77,6 +80,7 @@ class Pusher:
             platform: send only this platform of an index; None sends the whole index where all of it is
                 here, and otherwise the manifest that fits the host, with a notice that says so.
             host: the platform to choose then.
+            origin: the repository, to be remembered for later mounts.
 
         Raises:
             ContentMissing: what should be sent is not all here.
@@ -91,6 +95,9 @@ class Pusher:
                     destination.put_document(node.document)
             for tag in tags:
                 destination.put_document(graph.root, tag)
+            if origin is not None:
+                with self._store.database.write() as tx:
+                    self._store.content.record_source(tx, origin, [blob.digest for blob in graph.blobs])
         return [Pushed(tag, graph.root.digest, len(graph.root.raw)) for tag in tags]
 
     def _choose(self, target: Digest, platform: Platform | None, host: Platform) -> Graph:
@@ -132,7 +139,7 @@ class Pusher:
         run_all(
             [partial(self._blob, destination, one, labels.get(one.digest, "")) for one in unique.values()],
             self._jobs,
-            self._stop,
+            self._cancel,
         )
 
     def _labels(self, manifest: Manifest) -> dict[Digest, str]:
@@ -145,7 +152,7 @@ class Pusher:
 
     def _blob(self, destination: Destination, descriptor: Descriptor, label: str) -> None:
         def progress(sent: int) -> None:
-            self._stop.check()
+            self._cancel.check()
             if label:
                 self._listener(LayerProgress(label, LayerState.PUSHING, sent, descriptor.size))
 

@@ -71,6 +71,11 @@ class Names:
             raise NameNotFound(f"no such image: {reference.familiar}")
         return Name(reference, Digest.parse(row[0]), row[1])
 
+    def target(self, tx: Transaction, reference: Reference) -> Digest | None:
+        """What a name points at, as a transaction sees it; None where there is no such name."""
+        row = tx.row("SELECT digest FROM names WHERE name = ?", (str(reference),))
+        return Digest.parse(row[0]) if row is not None else None
+
     def all(self) -> list[Name]:
         """Every name, in order of its text."""
         with self._database.read() as tx:
@@ -121,8 +126,10 @@ class Names:
         tx.run("INSERT OR IGNORE INTO roots VALUES (?, ?)", (str(target), time.time()))
 
     def forget(self, tx: Transaction, target: Digest) -> None:
-        """Make it a root no more; what nothing else reaches is for the collector then."""
-        tx.run("DELETE FROM roots WHERE digest = ?", (str(target),))
+        """Make it a root no more, unless a name points at it; what nothing reaches is for the collector."""
+        tx.run(
+            "DELETE FROM roots WHERE digest = ?1 AND digest NOT IN (SELECT digest FROM names)", (str(target),)
+        )
 
     def log(self, reference: Reference | None = None) -> list[LogEntry]:
         """The moves of one name, or of all, the latest first."""

@@ -54,11 +54,19 @@ class Endpoint:
 
 @dataclass(frozen=True, slots=True)
 class Credential:
-    """What proves who we are: a password, or an identity token that stands for one."""
+    """What proves who we are: a password, an identity token that stands for one, or a token as it is.
+
+    Attributes:
+        username: or empty.
+        password: or empty.
+        identity_token: an OAuth2 refresh token, to be exchanged at the token service.
+        registry_token: a bearer token to send to the registry as it is (`registrytoken` of docker's file).
+    """
 
     username: str = ""
     password: str = field(default="", repr=False)
     identity_token: str = field(default="", repr=False)
+    registry_token: str = field(default="", repr=False)
 
 
 class CredentialSource(Protocol):
@@ -73,3 +81,6 @@ class EndpointSource(Protocol):
 
     def endpoints(self, reference: Reference) -> Sequence[Endpoint]:
         """The places to ask for this reference: mirrors first, the registry itself last."""
+
+    def push_endpoint(self, reference: Reference) -> Endpoint:
+        """The place where changes to this reference go: never a mirror."""

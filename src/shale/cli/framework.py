@@ -1,0 +1,166 @@
+"""click, dressed as docker: groups that import a command when it runs, and help in docker's layout."""
+
+from __future__ import annotations
+
+import importlib
+import textwrap
+from collections.abc import Mapping
+from typing import Any, Final
+
+import click
+
+from shale.cli.exit import BAD_FLAG, FAILED
+from shale.cli.tree import Entry, aliases
+
+__all__ = ["CONTEXT", "Command", "Group", "LazyGroup"]
+
+CONTEXT: Final = {"help_option_names": ["--help"], "max_content_width": 120}
+_TYPES: Final = {"text": "string", "integer": "int", "float": "float", "path": "string", "filename": "string"}
+
+
+class Command(click.Command):
+    """A command whose help reads like docker's and whose usage errors say what docker's say."""
+
+    def make_parser(self, ctx: click.Context) -> Any:
+        """Let flags stand anywhere, as docker does."""
+        ctx.allow_interspersed_args = True
+        return super().make_parser(ctx)
+
+    def format_usage(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """`Usage:  shale image tag SOURCE_IMAGE[:TAG] TARGET_IMAGE[:TAG]`."""
+        formatter.write(f"Usage:  {usage_line(ctx)}\n")
+
+    def format_help(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Docker's layout: usage, a sentence, aliases, options."""
+        self.format_usage(ctx, formatter)
+        formatter.write(f"\n{(self.help or '').strip()}\n")
+        names = [f"{ctx.find_root().info_name} {name}" for name in aliases(_entry(self))]
+        if len(names) > 1:
+            formatter.write("\nAliases:\n  " + ", ".join(names) + "\n")
+        options = [one for one in self.get_params(ctx) if isinstance(one, click.Option) and not one.hidden]
+        options = sorted((one for one in options if one.name != "help"), key=_long)
+        if options:
+            formatter.write("\nOptions:\n" + _options(options, formatter.width))
+
+
+class Group(click.Group):
+    """A group that answers `shale image` with its help, and an unknown command as docker does."""
+
+    def resolve_command(self, ctx: click.Context, args: list[str]) -> Any:
+        """Find a subcommand."""
+        name = args[0]
+        if not name.startswith("-") and self.get_command(ctx, name) is None:
+            path = ctx.command_path
+            guess = _nearest(name, self.list_commands(ctx))
+            hint = f"\n\nDid you mean {guess}?" if guess else ""
+            raise click.UsageError(
+                f"unknown command: {path} {name}{hint}\n\nRun '{path} --help' for more information"
+            )
+        return super().resolve_command(ctx, args)
+
+    def format_usage(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """`Usage:  shale image COMMAND`."""
+        options = "[OPTIONS] " if ctx.parent is None else ""
+        formatter.write(f"Usage:  {ctx.command_path} {options}COMMAND\n")
+
+    def format_help(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Docker's layout: usage, a sentence, commands, options."""
+        self.format_usage(ctx, formatter)
+        formatter.write(f"\n{(self.help or '').strip()}\n")
+        for title, rows in self.sections(ctx):
+            width = max(len(name) for name, _ in rows)
+            formatter.write(f"\n{title}:\n")
+            formatter.write("".join(f"  {name:<{width}}   {text}\n" for name, text in rows))
+        options = [one for one in self.get_params(ctx) if isinstance(one, click.Option) and not one.hidden]
+        options = sorted((one for one in options if one.name != "help"), key=_long)
+        if options:
+            formatter.write("\nOptions:\n" + _options(options, formatter.width))
+        formatter.write(f"\nRun '{ctx.command_path} COMMAND --help' for more information on a command.\n")
+
+    def sections(self, ctx: click.Context) -> list[tuple[str, list[tuple[str, str]]]]:
+        """Titles, each with its commands and their one line of help."""
+        rows = [
+            (name, command.get_short_help_str(100))
+            for name in self.list_commands(ctx)
+            if (command := self.get_command(ctx, name)) is not None
+        ]
+        return [("Commands", rows)]
+
+
+class LazyGroup(Group):
+    """A group of commands that are imported when they are called."""
+
+    def __init__(self, name: str, text: str, members: Mapping[str, Entry], **more: Any) -> None:
+        super().__init__(name, help=text, invoke_without_command=True, callback=show_help, **more)
+        self._members = members
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
+        """The names that are shown."""
+        return sorted(name for name, entry in self._members.items() if not entry.hidden)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
+        """Import one command; None where there is no such name."""
+        entry = self._members.get(cmd_name)
+        if entry is None:
+            return None
+        module = importlib.import_module(f"shale.cli.commands.{entry.module}")
+        command: click.Command = module.command
+        return command
+
+    def sections(self, ctx: click.Context) -> list[tuple[str, list[tuple[str, str]]]]:
+        """The commands, without importing them."""
+        return [("Commands", [(name, self._members[name].help) for name in self.list_commands(ctx)])]
+
+
+@click.pass_context
+def show_help(ctx: click.Context) -> None:
+    """A group alone shows its help."""
+    if ctx.invoked_subcommand is None:
+        click.echo(ctx.get_help())
+
+
+def usage_line(ctx: click.Context) -> str:
+    """What to type: the path of a command and its arguments."""
+    command = ctx.command
+    shown = [one for one in command.get_params(ctx) if isinstance(one, click.Option) and one.name != "help"]
+    arguments = [one.make_metavar(ctx) for one in command.get_params(ctx) if isinstance(one, click.Argument)]
+    return " ".join([ctx.command_path, *(["[OPTIONS]"] if shown else []), *arguments])
+
+
+def usage_exit_code(error: click.UsageError) -> int:
+    """Docker answers 125 to a flag that it does not know, and 1 to a wrong number of arguments."""
+    return BAD_FLAG if isinstance(error, click.NoSuchOption | click.BadOptionUsage) else FAILED
+
+
+def _entry(command: click.Command) -> Entry:
+    callback = command.callback
+    assert callback is not None
+    return Entry(callback.__module__.rpartition(".")[2], "")
+
+
+def _long(option: click.Option) -> str:
+    return max(option.opts, key=len).lstrip("-")
+
+
+def _options(options: list[click.Option], width: int) -> str:
+    """Docker's two columns: `  -q, --quiet             Only show image IDs`."""
+    rows = []
+    for option in options:
+        short = next((one for one in option.opts if not one.startswith("--")), "")
+        kind = "" if option.is_flag else " " + (option.metavar or _TYPES.get(option.type.name, "string"))
+        rows.append((f"{short + ',' if short else '   '} --{_long(option)}{kind}", option.help or ""))
+    column = max(len(left) for left, _ in rows) + 5
+    lines = []
+    for left, text in rows:
+        wrapped: list[str] = []
+        for paragraph in text.split("\n"):
+            wrapped += textwrap.wrap(paragraph, max(30, width - column), drop_whitespace=True) or [""]
+        lines.append(f"  {left:<{column - 2}}{wrapped[0]}")
+        lines += [" " * column + more for more in wrapped[1:]]
+    return "\n".join(lines) + "\n"
+
+
+def _nearest(name: str, names: list[str]) -> str:
+    import difflib  # noqa: PLC0415 - only for a mistake
+
+    return next(iter(difflib.get_close_matches(name, names, n=1)), "")

@@ -1,0 +1,135 @@
+"""The entry: reads the global flags, runs a command, and turns errors into a message and an exit code."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from contextlib import ExitStack, suppress
+from pathlib import Path
+
+import click
+
+from shale.cli.exit import FAILED, exit_code
+from shale.cli.framework import CONTEXT, Group, LazyGroup, show_help, usage_exit_code, usage_line
+from shale.cli.session import Session
+from shale.cli.tree import GROUPS, TOP
+from shale.errors import ShaleError
+
+__all__ = ["run"]
+
+
+class _Root(LazyGroup):
+    """`shale`: the groups, and the short forms of the commands that people use most."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Groups and commands."""
+        return sorted([*GROUPS, *super().list_commands(ctx)])
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """A group, or a command."""
+        if cmd_name in GROUPS:
+            text, members = GROUPS[cmd_name]
+            return LazyGroup(cmd_name, text, members, context_settings=CONTEXT)
+        return super().get_command(ctx, cmd_name)
+
+    def sections(self, ctx: click.Context) -> list[tuple[str, list[tuple[str, str]]]]:  # noqa: ARG002
+        """Management commands first, as docker shows them."""
+        return [
+            ("Management Commands", [(name, text) for name, (text, _) in sorted(GROUPS.items())]),
+            ("Commands", [(name, self._members[name].help) for name in sorted(self._members)]),
+        ]
+
+
+@click.pass_context
+def _open(ctx: click.Context, root: Path | None, debug: bool, version: bool) -> None:  # noqa: FBT001
+    if version:
+        from shale.version import version_line  # noqa: PLC0415 - only when it is asked for
+
+        click.echo(version_line())
+        ctx.exit()
+    stack = ctx.with_resource(ExitStack())
+    ctx.obj = Session(os.environ, root.absolute() if root else None, debug=debug, stack=stack)
+    ctx.invoke(show_help)
+
+
+def _root() -> Group:
+    group = _Root(
+        "shale", "Build, pull, push, store and explain container images, with no daemon", TOP,
+        context_settings=CONTEXT,
+        params=[
+            click.Option(["--root"], type=click.Path(path_type=Path), metavar="FOLDER",
+                         help="The store (default $SHALE_ROOT, /var/lib/shale for root, "
+                              "$XDG_DATA_HOME/shale for a user)"),
+            click.Option(["-D", "--debug"], is_flag=True, help="Show where an error comes from"),
+            click.Option(["-v", "--version"], is_flag=True, help="Print version information and quit"),
+        ],
+    )  # fmt: skip
+    group.callback = _open
+    return group
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Run one command line.
+
+    Args:
+        arguments: without the program's name.
+
+    Returns:
+        The exit code.
+    """
+    debug = "-D" in arguments or "--debug" in arguments
+    try:
+        code = _root().main(list(arguments), prog_name="shale", standalone_mode=False)
+        sys.stdout.flush()
+    except click.UsageError as error:
+        return _usage(error)
+    except click.ClickException as error:
+        _complain(error.format_message())
+        return FAILED
+    except (KeyboardInterrupt, click.Abort):
+        _complain("stopped; what came so far is kept")
+        return 130
+    except BrokenPipeError:
+        # Whoever read our output has gone: nothing to say, and nobody to say it to.
+        with suppress(OSError):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 141
+    except ShaleError as error:
+        if debug:
+            raise
+        _complain(error.message)
+        return exit_code(error)
+    return code if isinstance(code, int) else 0
+
+
+def _usage(error: click.UsageError) -> int:
+    """A mistake in what was typed: what is wrong, how it is used, where to read more."""
+    _complain(_usage_message(error))
+    if error.ctx is not None and not isinstance(error.ctx.command, click.Group):
+        sys.stderr.write(f"\nUsage:  {usage_line(error.ctx)}\n")
+        sys.stderr.write(f"\nRun '{error.ctx.command_path} --help' for more information\n")
+    return usage_exit_code(error)
+
+
+def _usage_message(error: click.UsageError) -> str:
+    if isinstance(error, click.NoSuchOption):
+        name = error.option_name
+        guesses = f"; did you mean {', '.join(error.possibilities)}?" if error.possibilities else ""
+        return f"unknown flag: {name}{guesses}" if name.startswith("--") else f"unknown shorthand flag: {name}"
+    if isinstance(error, click.MissingParameter) and error.ctx is not None:
+        return f"'{error.ctx.command_path}' requires {_wanted(error.ctx.command)}"
+    return error.format_message()
+
+
+def _wanted(command: click.Command) -> str:
+    arguments = [one for one in command.params if isinstance(one, click.Argument)]
+    count = sum(one.nargs if one.nargs > 0 else int(one.required) for one in arguments)
+    least = "at least " if any(one.nargs < 0 for one in arguments) else ""
+    return f"{least}{count} argument{'' if count == 1 else 's'}"
+
+
+def _complain(text: str) -> None:
+    with suppress(OSError, ValueError):
+        sys.stdout.flush()
+    sys.stderr.write(f"shale: {text}\n")

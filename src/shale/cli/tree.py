@@ -1,0 +1,96 @@
+"""Which command is where: names, one line of help, and the module that has it.
+
+Kept apart from the commands, so that `shale --help` and completion import none of them.
+"""
+
+from __future__ import annotations
+
+from typing import Final, NamedTuple
+
+__all__ = ["GROUPS", "TOP", "Entry", "aliases"]
+
+
+class Entry(NamedTuple):
+    """One command.
+
+    Attributes:
+        module: below `shale.cli.commands`.
+        help: one line.
+        hidden: left out of lists.
+    """
+
+    module: str
+    help: str
+    hidden: bool = False
+
+
+GROUPS: Final[dict[str, tuple[str, dict[str, Entry]]]] = {
+    "image": (
+        "Manage images",
+        {
+            "copy": Entry("image_copy", "Copy an image between registries, folders and archives"),
+            "history": Entry("image_history", "Show the history of an image"),
+            "import": Entry("image_import", "Import the contents from a tarball to create a filesystem image"),
+            "inspect": Entry("image_inspect", "Display detailed information on one or more images"),
+            "list": Entry("image_ls", "List images", hidden=True),
+            "load": Entry("image_load", "Load an image from a tar archive or STDIN"),
+            "ls": Entry("image_ls", "List images"),
+            "prune": Entry("image_prune", "Remove unused images"),
+            "pull": Entry("image_pull", "Download an image from a registry"),
+            "push": Entry("image_push", "Upload an image to a registry"),
+            "reflog": Entry("image_reflog", "Show what names pointed at, since when, and by which command"),
+            "remove": Entry("image_rm", "Remove one or more images", hidden=True),
+            "restore": Entry("image_restore", "Point a name at what it pointed at before"),
+            "rm": Entry("image_rm", "Remove one or more images"),
+            "save": Entry(
+                "image_save", "Save one or more images to a tar archive (streamed to STDOUT by default)"
+            ),
+            "tag": Entry("image_tag", "Create a tag TARGET_IMAGE that refers to SOURCE_IMAGE"),
+            "untag": Entry("image_untag", "Remove a tag and keep the image"),
+        },
+    ),
+    "registry": ("Run a registry", {"serve": Entry("registry_serve", "Serve images to other machines")}),
+    "store": (
+        "Look after the store",
+        {"check": Entry("store_check", "Verify every blob and reference, and repair what is damaged")},
+    ),
+    "system": ("Manage shale", {
+        "df": Entry("system_df", "Show disk usage"),
+        "info": Entry("system_info", "Display system-wide information"),
+    }),
+}  # fmt: skip
+
+_IMAGE: Final = GROUPS["image"][1]
+
+TOP: Final[dict[str, Entry]] = {
+    "completion": Entry("completion", "Print a script that completes commands in a shell"),
+    "copy": _IMAGE["copy"],
+    "history": _IMAGE["history"],
+    "images": _IMAGE["ls"],
+    "import": _IMAGE["import"],
+    "info": GROUPS["system"][1]["info"],
+    "inspect": _IMAGE["inspect"],
+    "load": _IMAGE["load"],
+    "login": Entry("login", "Authenticate to a registry"),
+    "logout": Entry("logout", "Log out from a registry"),
+    "pull": _IMAGE["pull"],
+    "push": _IMAGE["push"],
+    "reflog": _IMAGE["reflog"],
+    "restore": _IMAGE["restore"],
+    "rmi": _IMAGE["rm"],
+    "save": _IMAGE["save"],
+    "search": Entry("search", "Search a registry for images"),
+    "tag": _IMAGE["tag"],
+    "untag": _IMAGE["untag"],
+    "version": Entry("version", "Show the version of shale and of what it uses"),
+}
+
+
+def aliases(entry: Entry) -> list[str]:
+    """All the ways to call a command, the canonical one first: `image history`, `history`."""
+    inside = [
+        f"{group} {name}" for group, (_, members) in GROUPS.items() for name, other in members.items()
+        if other.module == entry.module
+    ]  # fmt: skip
+    inside.sort(key=lambda path: (path.endswith((" list", " remove")), path))
+    return inside + [name for name, other in TOP.items() if other.module == entry.module]

@@ -1,0 +1,133 @@
+"""What images there are: one summary for each root of the store, with its names."""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from shale.oci.digest import Digest, ImageID
+from shale.oci.platform import Platform, best_match, parse_platform
+from shale.oci.reference import Reference
+from shale.store.catalog import ImageRow, image_rows
+from shale.store.store import Store
+
+__all__ = ["ImageSummary", "PlatformSummary", "list_images"]
+
+
+@dataclass(frozen=True, slots=True)
+class PlatformSummary:
+    """One platform of an image that is here.
+
+    Attributes:
+        platform: as text; empty where it is not known.
+        manifest: its digest.
+        id: of its config.
+        size: bytes of its files.
+        created: RFC 3339, or None.
+    """
+
+    platform: str
+    manifest: Digest
+    id: ImageID
+    size: int
+    created: str | None
+
+    @property
+    def config(self) -> Digest:
+        """The digest of the config: an image id is one."""
+        return Digest(self.id.algorithm, self.id.encoded)
+
+
+@dataclass(frozen=True, slots=True)
+class ImageSummary:
+    """An image of the store, as a list shows it.
+
+    Attributes:
+        id: of the config of the platform that fits this machine best; for an artifact, its digest.
+        target: digest of the manifest or index that the names point at.
+        platforms: what of it is here, the best for this machine first; empty for an artifact.
+        created: when it was built, RFC 3339, or None.
+        added: when it came into the store, seconds since the epoch.
+        size: bytes of the files of the best platform, as docker counts.
+        labels: of the best platform.
+        names: tags that point at it.
+        digests: repositories under which its digest is known.
+    """
+
+    id: ImageID
+    target: Digest
+    platforms: tuple[PlatformSummary, ...]
+    created: str | None
+    added: float
+    size: int
+    labels: Mapping[str, str]
+    names: tuple[Reference, ...]
+    digests: tuple[Reference, ...]
+
+    @property
+    def is_dangling(self) -> bool:
+        """Whether no tag points at it and it was not pulled by digest either."""
+        return not self.names and not self.digests
+
+
+def list_images(store: Store, host: Platform) -> list[ImageSummary]:
+    """All images, the latest built first.
+
+    Args:
+        store: which.
+        host: the platform that counts as this machine's.
+    """
+    with store.database.read() as tx:
+        rows = image_rows(tx)
+        named = tx.rows("SELECT name, digest FROM names ORDER BY name")
+    names: defaultdict[str, list[Reference]] = defaultdict(list)
+    for name, target in named:
+        names[target].append(Reference.parse(name))
+    by_target: defaultdict[str, list[ImageRow]] = defaultdict(list)
+    for row in rows:
+        by_target[row.target].append(row)
+    images = [_summary(rows, names[target], host) for target, rows in by_target.items()]
+    return sorted(images, key=lambda image: (image.created or "", str(image.target)), reverse=True)
+
+
+def _summary(rows: Sequence[ImageRow], names: Sequence[Reference], host: Platform) -> ImageSummary:
+    # Builders put attestations beside the images of an index, as images for the platform unknown/unknown.
+    images = [row for row in rows if row.image_id and not (row.platform or "").startswith("unknown")]
+    ordered = _best_first(images, host)
+    best = ordered[0] if ordered else rows[0]
+    return ImageSummary(
+        id=ImageID.parse(best.image_id or best.target),
+        target=Digest.parse(best.target),
+        platforms=tuple(_platform(row) for row in ordered),
+        created=best.created,
+        added=best.added,
+        size=best.size or 0,
+        labels=json.loads(best.labels) if best.labels else {},
+        names=tuple(name for name in names if name.tag is not None),
+        digests=tuple(name for name in names if name.tag is None),
+    )
+
+
+def _platform(row: ImageRow) -> PlatformSummary:
+    assert row.image_id is not None
+    return PlatformSummary(
+        platform=row.platform or "",
+        manifest=Digest.parse(row.manifest),
+        id=ImageID.parse(row.image_id),
+        size=row.size or 0,
+        created=row.created,
+    )
+
+
+def _best_first(rows: Sequence[ImageRow], host: Platform) -> list[ImageRow]:
+    if len(rows) < 2:
+        return list(rows)
+    best = best_match(host, _offered(rows, host))
+    rest = [row for row in rows if row is not best]
+    return [best, *rest] if best is not None else rest
+
+
+def _offered(rows: Iterable[ImageRow], host: Platform) -> list[tuple[Platform, ImageRow]]:
+    return [(parse_platform(row.platform, host), row) for row in rows if row.platform]

@@ -1,0 +1,175 @@
+"""Removing images and names, and collecting what nothing needs any more.
+
+Every removal can be rehearsed: it runs in a transaction that is rolled back, so what a rehearsal tells is
+exactly what the removal would do at that moment.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from shale.errors import Conflict, NotFound
+from shale.image.history import image_config
+from shale.image.listing import ImageSummary, list_images
+from shale.image.resolve import Found, find_image
+from shale.oci.digest import Digest, chain_ids
+from shale.oci.platform import Platform
+from shale.oci.reference import Reference
+from shale.store.collect import Garbage
+from shale.store.database import Transaction
+from shale.store.store import Store
+
+__all__ = ["ImageInUse", "Removal", "Remover"]
+
+
+class ImageInUse(Conflict):
+    """An image cannot be removed by its id while several repositories name it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Removal:
+    """What a removal did, or would do.
+
+    Attributes:
+        untagged: names that are gone, in familiar form.
+        deleted: ids of images, and ChainIDs of their layers, that are gone.
+        garbage: the blobs that are gone.
+    """
+
+    untagged: tuple[str, ...] = ()
+    deleted: tuple[str, ...] = ()
+    garbage: Garbage = field(default_factory=Garbage)
+
+
+class _Named(NamedTuple):
+    reference: Reference
+    target: Digest
+
+
+def _names_of(images: Iterable[ImageSummary]) -> list[_Named]:
+    return [_Named(name, image.target) for image in images for name in (*image.names, *image.digests)]
+
+
+class _Rehearsed(Exception):
+    def __init__(self, removal: Removal) -> None:
+        self.removal = removal
+
+
+class Remover:
+    """Removes from one store."""
+
+    def __init__(self, store: Store, host: Platform) -> None:
+        self._store = store
+        self._host = host
+
+    def remove(self, text: str, *, force: bool = False, prune: bool = True, command: str = "rm") -> Removal:
+        """Remove what a person names: a tag, or with its last tag the image.
+
+        Args:
+            text: a name, a digest or an id.
+            force: remove an image by id though several repositories name it.
+            prune: collect what nothing needs any more; false leaves it for a later prune.
+            command: what does it, for the log of names.
+
+        Raises:
+            ImageNotFound: nothing of that name or id.
+            ImageInUse: by id, and several repositories name it.
+        """
+        found = find_image(self._store, text, self._host)
+        if found.reference is not None:
+            names = [_Named(name, found.image.target) for name in self._names_to_drop(found)]
+            targets = [found.image] if len(names) == len(found.image.names) + len(found.image.digests) else []
+        else:
+            targets = [one for one in list_images(self._store, self._host) if one.id == found.image.id]
+            names = _names_of(targets)
+            if len({name.reference.name for name in names}) > 1 and not force:
+                raise ImageInUse(
+                    f"unable to delete {found.image.id.short} (must be forced): several repositories name it: "
+                    + ", ".join(sorted(name.reference.familiar for name in names if name.reference.tag))
+                )
+        return self._commit(names, targets, command, collect=prune)
+
+    def untag(self, reference: Reference, command: str) -> None:
+        """Take one tag away and leave the image, even where it was its last name.
+
+        Raises:
+            NameNotFound: nothing of that name.
+        """
+        with self._store.database.write() as tx:
+            self._store.names.remove(tx, reference, command)
+
+    def remove_images(self, images: Sequence[ImageSummary], command: str, *, rehearse: bool = False) -> Removal:
+        """Remove whole images with all their names, and collect.
+
+        Args:
+            images: which.
+            command: what does it, for the log of names.
+            rehearse: only tell what would go.
+        """
+        names = _names_of(images)
+        if not rehearse:
+            return self._commit(names, images, command, collect=True)
+        shown = self._deleted(images)
+        try:
+            with self._store.database.write() as tx:
+                raise _Rehearsed(self._change(tx, names, images, command, shown, files=False, collect=True))
+        except _Rehearsed as done:
+            return done.removal
+
+    def _names_to_drop(self, found: Found) -> list[Reference]:
+        """The name itself, and with the last tag of a repository the digests known under it."""
+        assert found.reference is not None
+        image, reference = found.image, found.reference
+        names = [reference] if reference in (*image.names, *image.digests) else []
+        others = [one for one in image.names if one.name == reference.name and one != reference]
+        if not others:
+            names += [one for one in image.digests if one.name == reference.name and one not in names]
+        return names
+
+    def _commit(
+        self, names: Sequence[_Named], images: Sequence[ImageSummary], command: str, *, collect: bool
+    ) -> Removal:
+        shown = self._deleted(images)
+        with self._store.database.write() as tx:
+            return self._change(tx, names, images, command, shown, files=True, collect=collect)
+
+    def _change(
+        self,
+        tx: Transaction,
+        names: Sequence[_Named],
+        images: Sequence[ImageSummary],
+        command: str,
+        shown: dict[Digest, list[str]],
+        *,
+        files: bool,
+        collect: bool,
+    ) -> Removal:
+        gone_names = []
+        for name in names:
+            # Another process may have moved the name since we looked: then it is not what was meant.
+            if self._store.names.target(tx, name.reference) == name.target:
+                self._store.names.remove(tx, name.reference, command)
+                gone_names.append(name)
+        for image in images:
+            self._store.names.forget(tx, image.target)
+        garbage = self._store.collector.collect(tx, files=files) if collect else Garbage()
+        gone = {digest for digest, _ in garbage.blobs}
+        deleted = [text for digest, texts in shown.items() if digest in gone for text in texts]
+        return Removal(tuple(name.reference.familiar for name in gone_names), tuple(deleted), garbage)
+
+    def _deleted(self, images: Sequence[ImageSummary]) -> dict[Digest, list[str]]:
+        """What to show as deleted when a blob goes: image ids for configs, ChainIDs for layers, as docker."""
+        shown: dict[Digest, list[str]] = {}
+        for platform in (platform for image in images for platform in image.platforms):
+            with suppress(NotFound):  # another process has just removed it
+                manifest = self._store.content.manifest(platform.manifest)
+                config = image_config(self._store, platform)
+                shown.setdefault(platform.config, [str(platform.id)])
+                chain = chain_ids(config.rootfs.diff_ids)
+                layers = zip(manifest.children[1:], chain, strict=False)
+                for layer, chain_id in reversed(list(layers)):
+                    shown.setdefault(layer.digest, [str(chain_id)])
+        return shown

@@ -16,6 +16,7 @@ __all__ = ["CONTEXT", "Command", "Group", "LazyGroup"]
 
 CONTEXT: Final = {"help_option_names": ["--help"], "max_content_width": 120}
 _TYPES: Final = {"text": "string", "integer": "int", "float": "float", "path": "string", "filename": "string"}
+_TRUTHS: Final = {"true": True, "t": True, "1": True, "false": False, "f": False, "0": False}
 
 
 class Command(click.Command):
@@ -25,6 +26,10 @@ class Command(click.Command):
         """Let flags stand anywhere, as docker does."""
         ctx.allow_interspersed_args = True
         return super().make_parser(ctx)
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Take `--flag=false` and `--flag=true` too, which Go's flags know and click's do not."""
+        return super().parse_args(ctx, _plain_flags(self.get_params(ctx), args))
 
     def format_usage(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """`Usage:  shale image tag SOURCE_IMAGE[:TAG] TARGET_IMAGE[:TAG]`."""
@@ -130,6 +135,23 @@ def usage_line(ctx: click.Context) -> str:
 def usage_exit_code(error: click.UsageError) -> int:
     """Docker answers 125 to a flag that it does not know, and 1 to a wrong number of arguments."""
     return BAD_FLAG if isinstance(error, click.NoSuchOption | click.BadOptionUsage) else FAILED
+
+
+def _plain_flags(params: list[click.Parameter], args: list[str]) -> list[str]:
+    """The arguments with `--human=false` as `--no-human`, or left out where a flag is off anyway."""
+    flags = {name: one for one in params if isinstance(one, click.Option) and one.is_flag for name in one.opts}
+    end = args.index("--") if "--" in args else len(args)
+    plain = []
+    for arg in args[:end]:
+        name, equals, value = arg.partition("=")
+        flag = flags.get(name) if equals else None
+        if flag is None or value.lower() not in _TRUTHS:
+            plain.append(arg)
+        elif _TRUTHS[value.lower()]:
+            plain.append(name)
+        else:
+            plain += flag.secondary_opts[:1]
+    return plain + args[end:]
 
 
 def _entry(command: click.Command) -> Entry:

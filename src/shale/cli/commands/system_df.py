@@ -36,8 +36,8 @@ _RAW: Final = (
     help="Show disk usage.\n\n"
     "SIZE is what lies on disk: the bytes of compressed blobs, each once, however many images have it. "
     "RECLAIMABLE is what shale image prune -a would free now; of transfers that were interrupted, it is the "
-    "bytes that came, which the next pull of the same image uses. With -v, SHARED SIZE and UNIQUE SIZE are bytes of "
-    "blobs too, while SIZE is the bytes of an image's files, as in shale image ls.",
+    "bytes that came, which the next pull of the same image uses. With -v, SHARED SIZE and UNIQUE SIZE are "
+    "bytes of blobs too, while SIZE is the bytes of an image's files, as in shale image ls.",
 )
 @format_option()
 @click.option("-v", "--verbose", is_flag=True, help="Show detailed information on space usage")

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from shale.engine.transfers import Policy, Transfers
+from shale.engine.verbs import ArchiveVerbs
 from shale.errors import Invalid, NotFound
 from shale.events import Listener, silent
 from shale.image.filters import LIST_FILTERS, PRUNE_FILTERS, ImageFilters, parse_filters
@@ -70,11 +71,11 @@ class Image:
         return image_table(self)
 
 
-class Images:
+class Images(ArchiveVerbs):
     """The images of one engine's store. Safe to use from threads."""
 
     def __init__(self, engine: Engine) -> None:
-        self._engine = engine
+        super().__init__(engine)
         self._store = engine.store
         self._host = engine.settings.host
 

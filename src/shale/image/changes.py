@@ -16,16 +16,13 @@ from typing import Any, Final
 import msgspec
 
 from shale.errors import Invalid
+from shale.image.instants import InvalidDuration, parse_duration
 from shale.oci.config import Execution
 
 __all__ = ["InvalidChange", "apply_changes"]
 
 _SHELL: Final = ("/bin/sh", "-c")
-_SECOND: Final = 10**9
-_UNITS: Final = {"ns": 1, "us": 10**3, "ms": 10**6, "s": _SECOND, "m": 60 * _SECOND, "h": 3600 * _SECOND}
 _PORT: Final = re.compile(r"([0-9]{1,5})(?:-([0-9]{1,5}))?(?:/(tcp|udp|sctp))?\Z", re.IGNORECASE)
-_DURATION: Final = re.compile(r"(?:([0-9]+(?:\.[0-9]*)?)(ns|us|ms|s|m|h))+\Z")
-_PART: Final = re.compile(r"([0-9]+(?:\.[0-9]*)?)(ns|us|ms|s|m|h)")
 
 
 class InvalidChange(Invalid):
@@ -158,7 +155,7 @@ def _volume(config: Execution, text: str) -> Execution:
 
 
 def _workdir(config: Execution, text: str) -> Execution:
-    (folder,) = (" ".join(_words(text)),)
+    folder = " ".join(_words(text))
     absolute = folder if folder.startswith("/") else f"{config.working_dir or '/'}/{folder}"
     parts: list[str] = []
     for part in absolute.split("/"):
@@ -206,9 +203,13 @@ def _healthcheck(config: Execution, text: str) -> Execution:
 
 def _duration(name: str, text: str) -> int:
     """Nanoseconds of a Go duration: `1m30s`."""
-    if not _DURATION.match(text):
-        raise InvalidChange(f"HEALTHCHECK: --{name}={text[:40]} is not a duration such as 30s or 1m30s")
-    return sum(int(float(count) * _UNITS[unit]) for count, unit in _PART.findall(text))
+    try:
+        found = parse_duration(text)
+    except InvalidDuration as error:
+        raise InvalidChange(f"HEALTHCHECK: --{name}: {error.message}") from error
+    if found < 0:
+        raise InvalidChange(f"HEALTHCHECK: --{name}={text[:40]} is negative")
+    return found
 
 
 def _one(instruction: str, text: str) -> str:

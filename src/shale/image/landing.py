@@ -117,5 +117,3 @@ class CheckedSink:
         found = Digest.from_hasher(wanted.digest.algorithm, self._hasher)
         if found != wanted.digest:
             raise DigestMismatch(wanted.digest, found)
-
-

@@ -74,7 +74,9 @@ def parse_place(text: str) -> Place:
         case "docker-archive":
             return _docker_archive(rest)
         case "dir" | "containers-storage" | "docker-daemon" | "ostree" | "sif":
-            raise InvalidPlace(f"{scheme}: is not supported; use docker://, oci:, oci-archive: or docker-archive:")
+            raise InvalidPlace(
+                f"{scheme}: is not supported; use docker://, oci:, oci-archive: or docker-archive:"
+            )
     return Place(Form.REGISTRY, text)
 
 
@@ -87,7 +89,9 @@ def _layout(form: Form, rest: str) -> Place:
         return Place(form, path, position=int(match[1]))
     # The grammar is image-spec annotations.md's for org.opencontainers.image.ref.name.
     if len(label) > _LONGEST or not _is_label(label):
-        raise InvalidPlace(f"invalid tag {label[:140]!r} of an OCI layout: letters, digits and -._:@/+ between them")
+        raise InvalidPlace(
+            f"invalid tag {label[:140]!r} of an OCI layout: letters, digits and -._:@/+ between them"
+        )
     return Place(form, path, label=label)
 
 

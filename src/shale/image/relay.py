@@ -44,9 +44,7 @@ class RegistryLanding:
         claimed = self._repository.claim(descriptor)
         if isinstance(claimed, Outcome):
             return claimed
-        with disk_errors(f"writing to {self._spool}"):
-            file = tempfile.TemporaryFile(dir=self._spool, buffering=0)
-        with file:
+        with self._temporary() as file:
             self._fetch(source, descriptor, progress, file)
 
             def open_at(offset: int) -> BinaryIO:
@@ -55,6 +53,10 @@ class RegistryLanding:
             # What was fetched is what people see; sending it is the shorter half.
             self._repository.upload(descriptor, open_at, lambda _: progress(descriptor.size), claimed)
         return Outcome()
+
+    def _temporary(self) -> io.FileIO:
+        with disk_errors(f"writing to {self._spool}"):
+            return tempfile.TemporaryFile(dir=self._spool, buffering=0)
 
     def _fetch(
         self, source: Source, descriptor: Descriptor, progress: Callable[[int], None], file: io.FileIO

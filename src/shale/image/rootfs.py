@@ -12,12 +12,12 @@ from contextlib import closing
 from dataclasses import dataclass
 from typing import BinaryIO, Final
 
+from shale.events import silent
 from shale.image.archive.expand import MAGIC, Expander
 from shale.image.archive.members import InvalidArchive
 from shale.image.changes import apply_changes
 from shale.image.intake import Intake
 from shale.image.ports import BlobSink, Document
-from shale.events import silent
 from shale.layer.compression import detect
 from shale.layer.compressor import compressor
 from shale.layer.verify import LayerFacts, LayerScanner
@@ -103,9 +103,7 @@ class Importer:
         with self._store.leases.hold(command) as lease:
             layer, facts = self._layer(stream, lease)
             config = encode_document(_config(wishes, execution, facts))
-            described = Descriptor(
-                media_type=mediatype.OCI_CONFIG, digest=Digest.of(config), size=len(config)
-            )
+            described = Descriptor(media_type=mediatype.OCI_CONFIG, digest=Digest.of(config), size=len(config))
             manifest = Manifest(
                 schema_version=2, media_type=mediatype.OCI_MANIFEST, config=described, layers=(layer,)
             )
@@ -163,7 +161,7 @@ def _chunks(begun: bytes, stream: BinaryIO) -> Iterator[bytes]:
 
 
 def _packed(chunks: Iterator[bytes], begun: bytes) -> Iterator[bytes]:
-    """gzip of what the chunks decompress to."""
+    """Gzip of what the chunks decompress to."""
     expander = Expander(begun)
     with closing(compressor(Compression.GZIP, threads=os.cpu_count() or 1)) as packer:
         for chunk in chunks:

@@ -33,12 +33,12 @@ class ArchivedImage:
     Attributes:
         target: digest of its manifest or index.
         names: what the archive calls it, as names of images.
-        label: the text of its annotation `org.opencontainers.image.ref.name`, if it has one.
+        labels: the texts of its annotations `org.opencontainers.image.ref.name`.
     """
 
     target: Digest
     names: tuple[Reference, ...] = ()
-    label: str | None = None
+    labels: tuple[str, ...] = ()
 
 
 @dataclass(slots=True)

@@ -29,7 +29,9 @@ class FolderMembers:
         folder = os.dup(self._folder)
         try:
             for part in parts[:-1]:
-                inner = os.open(part, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=folder)
+                inner = os.open(
+                    part, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=folder
+                )
                 os.close(folder)
                 folder = inner
             # Not to wait for ever where the name is one of a pipe.

@@ -64,10 +64,15 @@ def layout_images(members: Members) -> list[ArchivedImage]:
     if index.schema_version != 2:
         raise InvalidArchive(f"{INDEX} has schemaVersion {index.schema_version}; 2 is expected")
     return [
-        ArchivedImage(child.digest, _names(child.annotations or {}), (child.annotations or {}).get(REF_NAME))
+        ArchivedImage(child.digest, _names(child.annotations or {}), _labels(child.annotations or {}))
         for child in index.manifests or ()
         if mediatype.is_manifest(child.media_type) or mediatype.is_index(child.media_type)
     ]
+
+
+def _labels(annotations: Mapping[str, str]) -> tuple[str, ...]:
+    label = annotations.get(REF_NAME)
+    return (label,) if label is not None else ()
 
 
 def _names(annotations: Mapping[str, str]) -> tuple[Reference, ...]:

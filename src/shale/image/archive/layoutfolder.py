@@ -119,9 +119,7 @@ class LayoutFolder:
 
     def put_document(self, document: Document) -> None:
         """See `Landing`."""
-        descriptor = Descriptor(
-            media_type=document.media_type, digest=document.digest, size=len(document.raw)
-        )
+        descriptor = Descriptor(media_type=document.media_type, digest=document.digest, size=len(document.raw))
         if self._is_here(descriptor):
             return
         key = ingest_key(document.digest)

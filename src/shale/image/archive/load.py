@@ -1,4 +1,4 @@
-"""Load: the images of an archive into the store, verified as a pull verifies them, each one whole or not at all."""
+"""Load: the images of an archive into the store, verified as a pull does it; each one whole or not at all."""
 
 from __future__ import annotations
 

@@ -64,7 +64,7 @@ def open_archive(
             yield TarMembers(source.fileno(), begin)
             return
         with disk_errors(f"writing the archive to {spool}"):
-            file = stack.enter_context(tempfile.TemporaryFile(dir=spool, buffering=0))  # type: ignore[call-overload]
+            file = stack.enter_context(tempfile.TemporaryFile(dir=spool, buffering=0))
         _expand(source, begun if begin is None else b"", begun, file.fileno(), check)
         yield TarMembers(file.fileno())
 

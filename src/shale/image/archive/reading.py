@@ -90,7 +90,8 @@ def _of_entry(content: ArchivedContent, configs: _Configs, entry: DockerEntry) -
 def _add(images: dict[Digest, ArchivedImage], image: ArchivedImage) -> None:
     known = images.setdefault(image.target, image)
     names = tuple(dict.fromkeys((*known.names, *image.names)))
-    images[image.target] = replace(known, names=names)
+    labels = tuple(dict.fromkeys((*known.labels, *image.labels)))
+    images[image.target] = replace(known, names=names, labels=labels)
 
 
 def _refuse_contradictions(images: dict[Digest, ArchivedImage]) -> None:

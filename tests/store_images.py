@@ -56,13 +56,15 @@ def _descriptor(media_type: str, content: bytes) -> Descriptor:
 def make_image(seed: str, *, layers: tuple[bytes, ...] | None = None, subject: bytes | None = None) -> Image:
     """An image whose content depends on the seed; `subject` is the manifest that it refers to."""
     layers = (noise(f"{seed}/1", 3000), noise(f"{seed}/2", 70_000)) if layers is None else layers
-    config = json.dumps({
-        "architecture": "amd64",
-        "os": "linux",
-        "created": "2024-05-01T00:00:00Z",
-        "config": {"Labels": {"seed": seed}},
-        "rootfs": {"type": "layers", "diff_ids": [str(DiffID.of(layer)) for layer in layers]},
-    }).encode()
+    config = json.dumps(
+        {
+            "architecture": "amd64",
+            "os": "linux",
+            "created": "2024-05-01T00:00:00Z",
+            "config": {"Labels": {"seed": seed}},
+            "rootfs": {"type": "layers", "diff_ids": [str(DiffID.of(layer)) for layer in layers]},
+        }
+    ).encode()
     document = Manifest(
         schema_version=2,
         media_type=mediatype.OCI_MANIFEST,

@@ -115,9 +115,7 @@ class Content:
                 return Reply(416, {"Content-Range": f"bytes */{len(self.data)}"})
             status, body = 206, self.data[first:]
             headers["Content-Range"] = f"bytes {first}-{len(self.data) - 1}/{len(self.data)}"
-        return Reply(
-            status, headers, body, cut_at=self.cut_at, reset=self.reset, stall_at=self.stall_at
-        )
+        return Reply(status, headers, body, cut_at=self.cut_at, reset=self.reset, stall_at=self.stall_at)
 
 
 class BadRegistry:
@@ -260,6 +258,8 @@ class BadRegistry:
 
 
 def _read_head(reader: Any) -> tuple[str, str, dict[str, str]] | None:
+    if reader.peek(1)[:1] == b"\x16":  # a TLS handshake: nothing for us
+        return None
     first = reader.readline(_MAX_HEAD).decode("latin-1").split()
     if len(first) != 3:
         return None
@@ -291,5 +291,3 @@ def _reset(connection: socket.socket) -> None:
     """End the connection with RST: what was sent last may be lost, as when a machine dies."""
     time.sleep(0.01)  # what was sent before should arrive
     connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-
-

@@ -31,11 +31,14 @@ class Authority:
         return self.certificate.parent
 
     def issue(self, folder: Path, address: str) -> KeyPair:
-        """A certificate for a server at an IP address, written into `folder`."""
+        """A certificate for a server at an IP address or of a host name, written into `folder`."""
         pair = KeyPair(folder / "server.crt", folder / "server.key")
         request = folder / "server.csr"
         extension = folder / "server.ext"
-        extension.write_text(f"subjectAltName=IP:{address}\nextendedKeyUsage=serverAuth\n", encoding="ascii")
+        kind = "IP" if address.replace(".", "").isdigit() else "DNS"
+        extension.write_text(
+            f"subjectAltName={kind}:{address}\nextendedKeyUsage=serverAuth\n", encoding="ascii"
+        )
         openssl = tool("openssl", "openssl")
         new = [
             "req",

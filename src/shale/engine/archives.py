@@ -7,8 +7,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO, Final
+from typing import BinaryIO, Final
 
+from shale.engine.parts import Parts
 from shale.engine.saveformat import SaveFormat
 from shale.errors import Invalid
 from shale.events import Listener
@@ -29,9 +30,6 @@ from shale.oci.platform import Platform, parse_platform
 from shale.oci.reference import InvalidReference, Reference
 from shale.registry.client.cancel import Cancellation
 
-if TYPE_CHECKING:
-    from shale.engine.engine import Engine
-
 __all__ = ["Archives"]
 
 _ALL: Final = "all"
@@ -42,12 +40,12 @@ class Archives:
     """Archives of one engine.
 
     Attributes:
-        engine: whose store.
+        parts: of an open engine.
         listener: told what happens.
         cancel: stops everything that is begun here.
     """
 
-    engine: Engine
+    parts: Parts
     listener: Listener
     cancel: Cancellation
 
@@ -57,7 +55,7 @@ class Archives:
         """Save images; see `Images.save`."""
         if not names:
             raise Invalid("save needs the name of an image")
-        store, host = self.engine.store, self.engine.settings.host
+        store, host = self.parts.store, self.parts.settings.host
         wanted = parse_platform(platform, host) if platform and platform != _ALL else None
         chosen = self._choose(names)
         source = StoredImages(store)
@@ -88,12 +86,12 @@ class Archives:
         if typed is not None and typed.tag is None and typed.digest is None:
             tagged = [
                 (one.target, one.reference)
-                for one in self.engine.store.names.all()
+                for one in self.parts.store.names.all()
                 if one.reference.name == typed.name and one.reference.tag is not None
             ]
             if tagged:
                 return [(target, reference) for target, reference in tagged]
-        found = find_image(self.engine.store, name, self.engine.settings.host)
+        found = find_image(self.parts.store, name, self.parts.settings.host)
         tag = found.reference if found.reference is not None and found.reference.tag is not None else None
         return [(found.image.target, tag)]
 
@@ -109,17 +107,17 @@ class Archives:
         for_docker = form is SaveFormat.DOCKER_ARCHIVE
         if isinstance(destination, Path):
             with whole_file(destination) as stream:
-                tar = TarLanding(stream, self.engine.settings.host, for_docker=for_docker)
+                tar = TarLanding(stream, self.parts.settings.host, for_docker=for_docker)
                 yield tar
                 tar.finish()
             return
-        tar = TarLanding(destination, self.engine.settings.host, for_docker=for_docker)
+        tar = TarLanding(destination, self.parts.settings.host, for_docker=for_docker)
         yield tar
         tar.finish()
 
     def load(self, source: Path | BinaryIO, platform: str | None) -> Iterator[Loaded]:
         """Load the images of an archive one after the other; see `Images.load`."""
-        store, host = self.engine.store, self.engine.settings.host
+        store, host = self.parts.store, self.parts.settings.host
         wanted = parse_platform(platform, host) if platform and platform != _ALL else None
         with open_archive(source, store.root, self.cancel.check) as members:
             archive = read_archive(members)
@@ -140,14 +138,14 @@ class Archives:
         reference = Reference.parse(name).with_default_tag() if name else None
         if reference is not None and reference.digest is not None:
             raise InvalidReference(f"cannot import under a digest: {name}; it is known when the image is made")
-        host = self.engine.settings.host
+        host = self.parts.settings.host
         wishes = Wishes(
-            created=_created(self.engine.settings.environ),
+            created=_created(self.parts.settings.environ),
             comment=message or f"Imported from {shown}",
             changes=changes,
             platform=parse_platform(platform, host) if platform else _plain(host),
         )
-        return Importer(self.engine.store, self.cancel.check).bring(source, reference, wishes)
+        return Importer(self.parts.store, self.cancel.check).bring(source, reference, wishes)
 
 
 def _plain(host: Platform) -> Platform:

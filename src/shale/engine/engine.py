@@ -9,6 +9,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
+from shale.engine.parts import Parts
 from shale.engine.settings import Settings, settings_from
 from shale.store.store import Store, open_store
 
@@ -27,6 +28,7 @@ class Engine:
     Attributes:
         settings: where things are.
         store: the parts of the store.
+        parts: both, for whoever builds further verbs.
     """
 
     def __init__(self, settings: Settings) -> None:
@@ -42,6 +44,7 @@ class Engine:
         self._stack = ExitStack()
         self.settings = settings
         self.store: Store = self._stack.enter_context(open_store(settings.root))
+        self.parts = Parts(settings, self.store)
 
     @classmethod
     def open(cls, root: Path | str | None = None, environ: Mapping[str, str] | None = None) -> Self:
@@ -62,7 +65,7 @@ class Engine:
         """Images: pull, push, list, tag, remove, save, load, and so on."""
         from shale.engine.images import Images  # noqa: PLC0415 - an engine that lists imports no wire
 
-        return Images(self)
+        return Images(self.parts)
 
     def close(self) -> None:
         """Close the store."""

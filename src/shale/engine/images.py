@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
+from shale.engine.image import Image
+from shale.engine.parts import Parts
 from shale.engine.transfers import Policy, Transfers
 from shale.engine.verbs import ArchiveVerbs
 from shale.errors import Invalid, NotFound
 from shale.events import Listener, silent
 from shale.image.filters import LIST_FILTERS, PRUNE_FILTERS, ImageFilters, parse_filters
-from shale.image.history import HistoryEntry, Layer, image_history, image_layers
+from shale.image.history import HistoryEntry, image_history, image_layers
 from shale.image.inspect import inspect_image
 from shale.image.instants import parse_until
-from shale.image.listing import ImageSummary, PlatformSummary, list_images
+from shale.image.listing import ImageSummary, list_images
 from shale.image.pull import Pulled
 from shale.image.push import Pushed
 from shale.image.remove import Removal, Remover
@@ -25,59 +26,23 @@ from shale.oci.reference import InvalidReference, Reference
 from shale.registry.client.cancel import Cancellation
 from shale.store.names import LogEntry
 
-if TYPE_CHECKING:
-    from shale.engine.engine import Engine
-
-__all__ = ["Image", "Images", "Policy"]
+__all__ = ["Images"]
 
 _ALL: Final = "all"
-
-
-@dataclass(frozen=True, slots=True)
-class Image:
-    """An image of the store, looked into.
-
-    Attributes:
-        summary: names, digests, dates, sizes.
-        platform: the platform that was looked at.
-        layers: base first.
-        document: everything, as `docker image inspect` shows it.
-    """
-
-    summary: ImageSummary
-    platform: PlatformSummary
-    layers: tuple[Layer, ...]
-    document: Mapping[str, Any]
-
-    @property
-    def id(self) -> str:
-        """The image id, `sha256:...`."""
-        return str(self.platform.id)
-
-    @property
-    def tags(self) -> tuple[str, ...]:
-        """The names of the image, as people write them."""
-        return tuple(name.familiar for name in self.summary.names)
-
-    @property
-    def size(self) -> int:
-        """Bytes of its files."""
-        return self.platform.size
-
-    def _repr_html_(self) -> str:
-        """A notebook shows the image as a table of its layers."""
-        from shale.engine.notebook import image_table  # noqa: PLC0415 - only in a notebook
-
-        return image_table(self)
 
 
 class Images(ArchiveVerbs):
     """The images of one engine's store. Safe to use from threads."""
 
-    def __init__(self, engine: Engine) -> None:
-        super().__init__(engine)
-        self._store = engine.store
-        self._host = engine.settings.host
+    def __init__(self, parts: Parts) -> None:
+        """Use these parts; `Engine.images` does it.
+
+        Args:
+            parts: of an open engine.
+        """
+        super().__init__(parts)
+        self._store = parts.store
+        self._host = parts.settings.host
 
     def pull(
         self,
@@ -102,7 +67,7 @@ class Images(ArchiveVerbs):
             Corrupt, Invalid: what came is not what it should be; nothing of it is named.
             Exhausted: the disk is full; what came is kept.
         """
-        transfers = Transfers(self._engine, listener, cancel or Cancellation())
+        transfers = Transfers(self._parts, listener, cancel or Cancellation())
         pulled = transfers.pull(name, platform, policy)
         shown = platform if platform != _ALL else None
         return self.get(str(pulled.reference), platform=shown)
@@ -116,7 +81,7 @@ class Images(ArchiveVerbs):
             Invalid: the name has a tag or a digest.
             ShaleError: as `pull`.
         """
-        return Transfers(self._engine, listener, Cancellation()).pull_all_tags(name, platform)
+        return Transfers(self._parts, listener, Cancellation()).pull_all_tags(name, platform)
 
     def push(
         self,
@@ -154,7 +119,7 @@ class Images(ArchiveVerbs):
                 raise NotFound(f"an image does not exist locally with the tag: {first.familiar_name}")
         else:
             references = [reference.with_default_tag() for reference in references]
-        return Transfers(self._engine, listener, cancel or Cancellation()).push(references, platform)
+        return Transfers(self._parts, listener, cancel or Cancellation()).push(references, platform)
 
     def list(self, filters: Sequence[str] = ()) -> Sequence[ImageSummary]:
         """Images, the latest built first.

@@ -6,8 +6,9 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import Enum
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
+from shale.engine.parts import Parts
 from shale.engine.registries import Registries
 from shale.errors import Invalid, NotFound, Unavailable
 from shale.events import Listener, Notice
@@ -20,9 +21,6 @@ from shale.oci.reference import Reference
 from shale.registry.client.cancel import Cancellation
 from shale.store.content import Source
 from shale.store.names import NameNotFound
-
-if TYPE_CHECKING:
-    from shale.engine.engine import Engine
 
 __all__ = ["Policy", "Transfers"]
 
@@ -48,18 +46,18 @@ class Transfers:
     """Transfers of one engine.
 
     Attributes:
-        engine: whose store.
+        parts: of an open engine.
         listener: told what happens.
         cancel: stops everything that is begun here.
     """
 
-    engine: Engine
+    parts: Parts
     listener: Listener
     cancel: Cancellation
 
     @contextmanager
     def _registries(self) -> Iterator[Registries]:
-        registries = Registries(self.engine.settings, self.listener, self.cancel)
+        registries = Registries(self.parts.settings, self.listener, self.cancel)
         try:
             yield registries
         finally:
@@ -69,7 +67,7 @@ class Transfers:
         """The platform that a person means: None for the word `all`, this machine's where nothing is given."""
         if text == _ALL:
             return None
-        host = self.engine.settings.host
+        host = self.parts.settings.host
         return parse_platform(text, host) if text else host
 
     def pull(self, name: str, platform: str | None, policy: Policy) -> Pulled:
@@ -103,14 +101,14 @@ class Transfers:
     def _known(self, reference: Reference) -> Digest | None:
         wanted = reference.with_digest(reference.digest) if reference.digest else reference
         try:
-            return self.engine.store.names.get(wanted).target
+            return self.parts.store.names.get(wanted).target
         except NameNotFound:
             return None
 
     def _pull(
         self, registries: Registries, reference: Reference, platform: Platform | None, known: Digest | None
     ) -> Pulled:
-        store = self.engine.store
+        store = self.parts.store
         at = None
         if known is not None and reference.tag is not None and store.content.has_manifest(known):
             # HEAD costs nothing of Docker Hub's rate limit, GET does.
@@ -130,7 +128,7 @@ class Transfers:
 
     def push(self, references: Sequence[Reference], platform: str | None) -> list[Pushed]:
         """Push tags of one repository; see `Images.push`."""
-        store, host = self.engine.store, self.engine.settings.host
+        store, host = self.parts.store, self.parts.settings.host
         by_target: dict[Digest, list[str | None]] = {}
         for reference in references:
             by_target.setdefault(store.names.get(reference).target, []).append(reference.tag)

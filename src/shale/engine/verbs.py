@@ -6,13 +6,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
+from shale.engine.parts import Parts
 from shale.engine.saveformat import SaveFormat
 from shale.events import Listener, silent
 from shale.registry.client.cancel import Cancellation
 
 if TYPE_CHECKING:
     from shale.engine.copies import Copied
-    from shale.engine.engine import Engine
     from shale.image.archive.load import Loaded
     from shale.image.rootfs import Imported
 
@@ -22,8 +22,13 @@ __all__ = ["ArchiveVerbs"]
 class ArchiveVerbs:
     """Save, load, import and copy; what `Images` inherits."""
 
-    def __init__(self, engine: Engine) -> None:
-        self._engine = engine
+    def __init__(self, parts: Parts) -> None:
+        """Use these parts.
+
+        Args:
+            parts: of an open engine.
+        """
+        self._parts = parts
 
     def save(
         self,
@@ -49,7 +54,7 @@ class ArchiveVerbs:
         """
         from shale.engine.archives import Archives  # noqa: PLC0415 - not for those who only look
 
-        Archives(self._engine, listener, Cancellation()).save(names, to, format, platform)
+        Archives(self._parts, listener, Cancellation()).save(names, to, format, platform)
 
     def load(
         self, source: Path | BinaryIO, *, platform: str | None = None, listener: Listener = silent
@@ -68,7 +73,7 @@ class ArchiveVerbs:
         """
         from shale.engine.archives import Archives  # noqa: PLC0415 - not for those who only look
 
-        return tuple(Archives(self._engine, listener, Cancellation()).load(source, platform))
+        return tuple(Archives(self._parts, listener, Cancellation()).load(source, platform))
 
     def import_rootfs(
         self,
@@ -94,7 +99,7 @@ class ArchiveVerbs:
         """
         from shale.engine.archives import Archives  # noqa: PLC0415 - not for those who only look
 
-        archives = Archives(self._engine, silent, Cancellation())
+        archives = Archives(self._parts, silent, Cancellation())
         return archives.import_rootfs(source, "-", name, changes, message, platform)
 
     def copy(
@@ -113,4 +118,4 @@ class ArchiveVerbs:
         """
         from shale.engine.copies import Copies  # noqa: PLC0415 - not for those who only look
 
-        return Copies(self._engine.settings, listener, Cancellation()).copy(source, destination, platform)
+        return Copies(self._parts.settings, listener, Cancellation()).copy(source, destination, platform)

@@ -29,6 +29,11 @@ __all__ = [
 ]
 
 _PIECE: Final = 64 * 1024
+_GLANCE: Final = 0.05
+"""Seconds between two looks at whether a process has ended whose pipes are still open.
+
+A pidfd would tell at once, and is refused inside containers of older engines.
+"""
 
 
 class ProgramNotFound(NotFound):
@@ -157,17 +162,17 @@ class _Exchange:
 
     def finish(self, deadline: float) -> tuple[bytes, bytes]:
         """What it wrote; `deadline` is of time.monotonic()."""
-        ended = os.pidfd_open(self._process.pid)
+        for pipe in (self._input, *self._pipes):
+            os.set_blocking(pipe.fileno(), False)
+        with selectors.DefaultSelector() as selector:
+            selector.register(self._input, selectors.EVENT_WRITE)
+            for number in self._kept:
+                selector.register(number, selectors.EVENT_READ)
+            self._pump(selector, deadline)
         try:
-            with selectors.DefaultSelector() as selector:
-                for pipe in (self._input, *self._pipes):
-                    os.set_blocking(pipe.fileno(), False)
-                selector.register(self._input, selectors.EVENT_WRITE)
-                for number in (*self._kept, ended):
-                    selector.register(number, selectors.EVENT_READ)
-                self._pump(selector, ended, deadline)
-        finally:
-            os.close(ended)
+            self._process.wait(max(0.0, deadline - time.monotonic()))
+        except subprocess.TimeoutExpired:
+            raise self._late() from None
         for number in self._kept:
             # The process has ended: take what lies in the pipe, and do not wait for those it left behind.
             while self._read(number):
@@ -175,20 +180,22 @@ class _Exchange:
         output, errors = self._kept.values()
         return bytes(output), bytes(errors)
 
-    def _pump(self, selector: selectors.BaseSelector, ended: int, deadline: float) -> None:
-        while True:
-            ready = selector.select(max(0.0, deadline - time.monotonic()))
-            if not ready and time.monotonic() >= deadline:
-                raise ProgramTimedOut(f"the program {self._name} did not answer in time and was stopped")
-            for key, _ in ready:
+    def _pump(self, selector: selectors.BaseSelector, deadline: float) -> None:
+        """Serve the pipes until all are closed, or the process has ended and others hold them open."""
+        while selector.get_map() and self._process.poll() is None:
+            left = deadline - time.monotonic()
+            if left <= 0:
+                raise self._late()
+            for key, _ in selector.select(min(left, _GLANCE)):
                 if key.fd in self._kept:
                     if not self._read(key.fd):
                         selector.unregister(key.fileobj)
-                elif key.fd != ended and not self._write():
+                elif not self._write():
                     selector.unregister(key.fileobj)
                     _close(self._input)
-            if any(key.fd == ended for key, _ in ready):
-                return
+
+    def _late(self) -> ProgramTimedOut:
+        return ProgramTimedOut(f"the program {self._name} did not answer in time and was stopped")
 
     def _write(self) -> bool:
         """Feed it some more; false when there is no more to feed."""

@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 
 from shale.oci.digest import DiffID
-from shale.oci.document import MAX_CONFIG, read_document
+from shale.oci.document import MAX_CONFIG, Listed, fill_lists, read_document
 from shale.oci.platform import Platform
 
 __all__ = ["Execution", "History", "ImageConfig", "RootFS", "parse_config"]
@@ -39,7 +39,10 @@ class RootFS(msgspec.Struct, frozen=True, kw_only=True):
     """The layers' DiffIDs, base first."""
 
     type: str = "layers"
-    diff_ids: tuple[DiffID, ...] = ()
+    diff_ids: Listed[DiffID] = ()
+
+    def __post_init__(self) -> None:
+        fill_lists(self, "diff_ids")
 
 
 class History(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

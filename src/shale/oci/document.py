@@ -1,19 +1,28 @@
 """Reading JSON documents of the specifications: with limits, and with the path in every error.
 
 msgspec refuses what is not JSON (NaN, a byte order mark, bytes after the end) and names the field that is
-wrong; this module adds a bound on size and depth, and the types of `digest`.
+wrong; this module adds a bound on size and depth, and the types of `digest`. Of a key that stands twice the
+last counts, as with Go's readers; a key in other letters (`Layers`) is unknown, and unknown is skipped.
 """
 
 from __future__ import annotations
 
-from typing import Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import msgspec
 
 from shale.errors import Invalid
 from shale.oci.digest import ContentHash
 
-__all__ = ["MAX_CONFIG", "MAX_MANIFEST", "InvalidDocument", "encode_document", "read_document"]
+__all__ = [
+    "MAX_CONFIG",
+    "MAX_MANIFEST",
+    "InvalidDocument",
+    "Listed",
+    "encode_document",
+    "fill_lists",
+    "read_document",
+]
 
 MAX_MANIFEST: Final = 4 * 1024 * 1024
 """Bytes: what distribution-spec asks registries to accept ("Pushing Manifests"), and no more."""
@@ -21,6 +30,19 @@ MAX_CONFIG: Final = 8 * 1024 * 1024
 """Bytes of an image config; docker's limit is 4 MiB, real ones are a few KiB."""
 
 T = TypeVar("T")
+
+if TYPE_CHECKING:
+    Listed = tuple[T, ...]
+else:
+    Listed = tuple[T, ...] | None
+"""A list that must be there, for which Go writes `null` when it is empty; see `fill_lists`."""
+
+
+def fill_lists(document: msgspec.Struct, *fields: str) -> None:
+    """Put an empty list where `null` was read, so that nobody else meets it; for use in `__post_init__`."""
+    for field in fields:
+        if getattr(document, field) is None:
+            msgspec.structs.force_setattr(document, field, ())
 
 
 class InvalidDocument(Invalid):

@@ -11,9 +11,9 @@ import msgspec
 
 from shale.errors import Unsupported
 from shale.oci import mediatype
-from shale.oci.descriptor import Descriptor
+from shale.oci.descriptor import Descriptor, MediaType
 from shale.oci.digest import Digest
-from shale.oci.document import MAX_MANIFEST, InvalidDocument, read_document
+from shale.oci.document import MAX_MANIFEST, InvalidDocument, Listed, fill_lists, read_document
 
 __all__ = ["Index", "Manifest", "SchemaOne", "detect_media_type", "parse_manifest"]
 
@@ -37,11 +37,14 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_d
 
     schema_version: int
     media_type: str | None = None
-    artifact_type: str | None = None
+    artifact_type: MediaType | None = None
     config: Descriptor
-    layers: tuple[Descriptor, ...]
+    layers: Listed[Descriptor]
     subject: Descriptor | None = None
     annotations: dict[str, str] | None = None
+
+    def __post_init__(self) -> None:
+        fill_lists(self, "layers")
 
     @property
     def is_image(self) -> bool:
@@ -68,10 +71,13 @@ class Index(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_defa
 
     schema_version: int
     media_type: str | None = None
-    artifact_type: str | None = None
-    manifests: tuple[Descriptor, ...]
+    artifact_type: MediaType | None = None
+    manifests: Listed[Descriptor]
     subject: Descriptor | None = None
     annotations: dict[str, str] | None = None
+
+    def __post_init__(self) -> None:
+        fill_lists(self, "manifests")
 
     @property
     def children(self) -> tuple[Descriptor, ...]:
@@ -79,12 +85,18 @@ class Index(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_defa
         return self.manifests
 
 
+class _Typed(msgspec.Struct, frozen=True, rename="camel"):
+    """The one field of a config's descriptor that tells Docker's manifests from OCI's."""
+
+    media_type: Any = None
+
+
 class _Shape(msgspec.Struct, frozen=True, rename="camel"):
     """The fields that tell one kind of document from another."""
 
     schema_version: int | None = None
     media_type: str | None = None
-    config: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
+    config: _Typed | msgspec.UnsetType | None = msgspec.UNSET
     layers: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
     manifests: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
     fs_layers: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
@@ -119,14 +131,25 @@ def detect_media_type(raw: bytes, declared: str | None = None, *, what: str = "m
         raise InvalidDocument(f"{what} is not valid: it mixes the fields of a manifest and of an index")
     if shape.media_type and declared and shape.media_type != declared:
         raise InvalidDocument(
-            f"{what} is not valid: it was declared as {declared} and says that it is {shape.media_type}"
+            f"{what} is not valid: it was declared as {declared} and says that it is {shape.media_type!r}"
         )
-    found = shape.media_type or declared
-    if found is None:
-        found = mediatype.OCI_INDEX if as_index else mediatype.OCI_MANIFEST
-    if mediatype.is_index(found) != as_index or not (as_index or mediatype.is_manifest(found)):
+    found = shape.media_type or declared or _guess(shape)
+    if not (mediatype.is_index(found) or mediatype.is_manifest(found)):
+        raise InvalidDocument(
+            f"{what} is not valid: it says that it is {found[:140]!r}, which is neither a manifest nor an index"
+        )
+    if mediatype.is_index(found) != as_index or mediatype.is_manifest(found) != as_manifest:
         raise InvalidDocument(f"{what} is not valid: its fields are not those of {found}")
     return found
+
+
+def _guess(shape: _Shape) -> str:
+    """The type of a document that does not say it, and of which the sender said nothing either."""
+    if shape.manifests is not msgspec.UNSET:
+        return mediatype.OCI_INDEX
+    if isinstance(shape.config, _Typed) and shape.config.media_type == mediatype.DOCKER_CONFIG:
+        return mediatype.DOCKER_MANIFEST
+    return mediatype.OCI_MANIFEST
 
 
 def _schema_one(what: str) -> SchemaOne:

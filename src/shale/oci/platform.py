@@ -1,25 +1,33 @@
 """Platforms: parse, format, normalise, and choose the best of several as containerd does.
 
-Grammar: `os[(osversion[+feature]*)]`, `arch`, `os/arch`, `os/arch/variant`. Specification: image-spec
-image-index.md "platform"; github.com/containerd/platforms for normalisation and matching.
+    platform = os | architecture | os "/" architecture [ "/" variant ]
+    os       = name [ "(" [ version ] *( "+" feature ) ")" ]
+
+In a version and in a feature `%`, `+`, `(`, `)` and `/` are written as `%25`, `%2B`, `%28`, `%29`, `%2F`.
+Specification: image-spec image-index.md "platform"; github.com/containerd/platforms for normalisation and
+matching (`Only`, `OnlyStrict`).
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from typing import Final, TypeVar
 
 import msgspec
 
 from shale.errors import Invalid
+from shale.oci import architecture as names
 
 __all__ = [
     "InvalidPlatform",
     "Platform",
     "best_match",
+    "format_full",
     "format_platform",
     "host_platform",
+    "matches",
+    "normalise",
     "parse_platform",
     "ranked",
 ]
@@ -50,64 +58,71 @@ class Platform(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         return format_platform(self)
 
 
+T = TypeVar("T")
+
 _TOKEN: Final = re.compile(r"[A-Za-z0-9_.-]+\Z")
-_OS: Final = re.compile(r"([A-Za-z0-9_-]+)(?:\(([A-Za-z0-9_.-]*)((?:\+[A-Za-z0-9_.-]+)*)\))?\Z")
-_KNOWN_OS: Final = frozenset(
-    "aix android darwin dragonfly freebsd hurd illumos ios js linux nacl netbsd openbsd plan9 solaris "
-    "windows zos".split()
-)
-_KNOWN_ARCH: Final = frozenset(
-    "386 amd64 amd64p32 arm armbe arm64 arm64be loong64 mips mipsle mips64 mips64le mips64p32 mips64p32le "
-    "ppc ppc64 ppc64le riscv riscv64 s390 s390x sparc sparc64 wasm".split()
-)
-
-
-def _normalise_os(name: str) -> str:
-    lowered = name.lower()
-    return "darwin" if lowered == "macos" else lowered
-
-
-def _normalise_arch(architecture: str, variant: str) -> tuple[str, str]:
-    architecture, variant = architecture.lower(), variant.lower()
-    if architecture == "i386":
-        return "386", ""
-    if architecture in ("x86_64", "x86-64", "amd64"):
-        return "amd64", "" if variant == "v1" else variant
-    if architecture in ("aarch64", "arm64"):
-        return "arm64", "" if variant in ("8", "v8") else variant
-    if architecture == "armhf":
-        return "arm", "v7"
-    if architecture == "armel":
-        return "arm", "v6"
-    if architecture == "arm":
-        return "arm", {"": "v7", "7": "v7", "5": "v5", "6": "v6", "8": "v8"}.get(variant, variant)
-    return architecture, variant
+_OS: Final = re.compile(r"([A-Za-z0-9_-]+)(?:\(([A-Za-z0-9_.%-]*)((?:\+[A-Za-z0-9_.%-]+)*)\))?\Z")
+_ESCAPED: Final = re.compile(r"(?:[^%]|%[0-9A-Fa-f]{2})*\Z")
+_ESCAPE: Final = re.compile(rb"%([0-9A-Fa-f]{2})")
+_RESERVED: Final = str.maketrans({character: f"%{ord(character):02X}" for character in "%+()/"})
+_FORM: Final = "expected os, architecture, os/architecture or os/architecture/variant, as linux/arm64"
 
 
 def normalise(platform: Platform) -> Platform:
     """The same platform in the words of the specification: `x86_64` is `amd64`, `arm64/v8` is `arm64`."""
-    architecture, variant = _normalise_arch(platform.architecture, platform.variant or "")
-    return msgspec.structs.replace(
-        platform, os=_normalise_os(platform.os), architecture=architecture, variant=variant or None
+    architecture, variant = names.normalise_architecture(platform.architecture, platform.variant or "")
+    return Platform(
+        os=names.normalise_os(platform.os),
+        architecture=architecture,
+        variant=variant or None,
+        os_version=platform.os_version or None,
+        os_features=tuple(sorted(set(platform.os_features or ()))) or None,
     )
 
 
-def format_platform(platform: Platform) -> str:
-    """The platform as text, `unknown` where it has no operating system."""
-    parts = [platform.os, platform.architecture, platform.variant or ""]
-    return "/".join(part for part in parts if part) if platform.os else "unknown"
-
-
 def host_platform(machine: str, system: str) -> Platform:
-    """The platform of a machine, from what uname(2) says of it: `x86_64` and `Linux`, say."""
-    variants = {"armv7l": "v7", "armv6l": "v6", "armv5l": "v5", "armv8l": "v7"}
-    if machine in variants:
-        return Platform(os=_normalise_os(system), architecture="arm", variant=variants[machine])
-    return normalise(Platform(os=system, architecture=machine))
+    """The platform of a machine.
+
+    Args:
+        machine: as `os.uname().machine` says it, for example `x86_64`.
+        system: as `os.uname().sysname` says it, for example `Linux`.
+    """
+    architecture, variant = names.machine_architecture(machine)
+    return normalise(Platform(os=system, architecture=architecture, variant=variant))
+
+
+def format_platform(platform: Platform) -> str:
+    """The platform as people read it, `unknown` where it has no operating system; no version, no features."""
+    if not platform.os:
+        return "unknown"
+    parts = (platform.os, platform.architecture, platform.variant or "")
+    return "/".join(part for part in parts if part)
+
+
+def format_full(platform: Platform) -> str:
+    """The platform with the version and the features of its os: what `parse_platform` reads back."""
+    features = "".join(f"+{feature.translate(_RESERVED)}" for feature in sorted(platform.os_features or ()))
+    options = (platform.os_version or "").translate(_RESERVED) + features
+    if not platform.os or not options:
+        return format_platform(platform)
+    return format_platform(msgspec.structs.replace(platform, os=f"{platform.os}({options})"))
+
+
+def _unescape(shown: str, text: str) -> str:
+    if not _ESCAPED.match(text):
+        raise InvalidPlatform(f"invalid platform {shown!r}: after '%' come two hexadecimal digits")
+    plain = _ESCAPE.sub(lambda match: bytes.fromhex(match[1].decode()), text.encode())
+    try:
+        return plain.decode()
+    except UnicodeDecodeError:
+        raise InvalidPlatform(f"invalid platform {shown!r}: what '%' stands for is not UTF-8") from None
 
 
 def parse_platform(text: str, host: Platform) -> Platform:
-    """Read a platform as a person writes it, and normalise it.
+    """Read a platform as a person writes it, in the words of the specification.
+
+    A variant that was written is kept (`linux/arm64/v8`), one that was not is not made up (`linux/arm`), so
+    that the text and the value say the same; matching normalises both sides.
 
     Args:
         text: `os`, `arch`, `os/arch` or `os/arch/variant`; the os may be `os(version+feature)`.
@@ -116,70 +131,103 @@ def parse_platform(text: str, host: Platform) -> Platform:
     Raises:
         InvalidPlatform: the form is wrong, or the single word is no os or architecture that is known.
     """
-    parts = text.split("/")
-    if "*" in text:
-        raise InvalidPlatform(f"invalid platform {text!r}: wildcards are not supported")
-    if len(parts) > 3 or not all(_TOKEN.match(part) for part in parts[1:]):
-        raise InvalidPlatform(f"invalid platform {text[:100]!r}: expected os[/arch[/variant]]")
-    match = _OS.match(parts[0])
-    if match is None:
-        raise InvalidPlatform(f"invalid platform {text[:100]!r}: {parts[0][:60]!r} is not an operating system")
-    version = match[2] or None
-    features = tuple(sorted(match[3].split("+")[1:])) if match[3] else None
-    if len(parts) > 1:
-        found = normalise(Platform(os=match[1], architecture=parts[1], variant="".join(parts[2:]) or None))
-        return msgspec.structs.replace(found, os_version=version, os_features=features)
-    name = _normalise_os(match[1])
-    if name in _KNOWN_OS:
-        variant = host.variant if host.architecture == "arm" else None
-        return Platform(
-            os=name, architecture=host.architecture, variant=variant, os_version=version, os_features=features
+    shown = text if len(text) <= 140 else text[:140] + "..."
+    first, *rest = text.split("/", 3)
+    os = _OS.match(first)
+    if os is None or len(rest) > 2 or not all(_TOKEN.match(part) for part in rest):
+        raise InvalidPlatform(f"invalid platform {shown!r}: {_FORM}")
+    features = tuple(_unescape(shown, feature) for feature in (os[3] or "").split("+") if feature)
+    platform = Platform(
+        os=names.normalise_os(os[1]),
+        os_version=_unescape(shown, os[2] or "") or None,
+        os_features=features or None,
+    )
+    if not rest and names.is_known_os(platform.os):
+        same_arm = host.architecture == "arm" and host.variant == "v7"
+        return msgspec.structs.replace(
+            platform, architecture=host.architecture, variant=None if same_arm else host.variant
         )
-    found = normalise(Platform(os=host.os, architecture=parts[0]))
-    if found.architecture in _KNOWN_ARCH:
-        return found
-    raise InvalidPlatform(
-        f"invalid platform {text!r}: no operating system or architecture of that name is known"
+    written = rest[1] if len(rest) == 2 else ""
+    architecture, variant = names.normalise_architecture(rest[0] if rest else first, written)
+    if not rest:
+        if not names.is_known_architecture(architecture):
+            raise InvalidPlatform(f"invalid platform {shown!r}: no operating system or architecture known here")
+        platform = Platform(os=host.os)
+    if architecture == "arm" and not written and variant == "v7":
+        variant = ""
+    if architecture == "arm64" and written and not variant:
+        variant = "v8"
+    return msgspec.structs.replace(platform, architecture=architecture, variant=variant or None)
+
+
+def ranked(wanted: Platform) -> tuple[Platform, ...]:
+    """The platforms that can run where `wanted` was asked for, best first and normalised.
+
+    A processor runs what older variants of it run: `linux/arm64` also runs `linux/arm/v8` to `v5`, and
+    `linux/amd64` runs `linux/386`.
+    """
+    wanted = normalise(wanted)
+    return tuple(
+        msgspec.structs.replace(wanted, architecture=architecture, variant=variant or None)
+        for architecture, variant in names.runnable(wanted.architecture, wanted.variant or "")
     )
 
 
-def ranked(wanted: Platform) -> Sequence[Platform]:
-    """The platforms that can run where `wanted` was asked for, best first."""
-    wanted = normalise(wanted)
-    found = [wanted]
-    architecture, variant = wanted.architecture, wanted.variant or ""
-    number = int(variant[1:]) if re.fullmatch(r"v[0-9]", variant) else 0
-    if architecture == "amd64":
-        found += [_like(wanted, "amd64", f"v{one}") for one in range(number - 1, 1, -1)]
-        found += [_like(wanted, "amd64", None)] if number > 1 else []
-        found += [_like(wanted, "386", None)]
-    elif architecture == "arm":
-        found += [_like(wanted, "arm", f"v{one}") for one in range(number - 1, 4, -1)]
-    elif architecture == "arm64":
-        found += [_like(wanted, "arm64", f"v{one}" if one != 8 else None) for one in range(number - 1, 7, -1)]
-        found += [_like(wanted, "arm", f"v{one}") for one in range(8, 4, -1)]
-    return found
+def matches(wanted: Platform, offered: Platform) -> bool:
+    """Whether `offered` is the platform `wanted` itself, in whatever words, needing no feature beyond it."""
+    return _same(normalise(wanted), normalise(offered))
 
 
-def _like(platform: Platform, architecture: str, variant: str | None) -> Platform:
-    return msgspec.structs.replace(platform, architecture=architecture, variant=variant)
+def _same(wanted: Platform, offered: Platform) -> bool:
+    """`matches` for two that are normalised."""
+    return (
+        (wanted.os, wanted.architecture, wanted.variant) == (offered.os, offered.architecture, offered.variant)
+        and set(offered.os_features or ()) <= set(wanted.os_features or ())
+        and (wanted.os != "windows" or _same_windows(wanted.os_version, offered.os_version))
+    )
 
 
-T = TypeVar("T")
+_LTSC_2022: Final = 20348
 
 
-def best_match(wanted: Platform, offered: Iterable[tuple[Platform, T]]) -> T | None:
-    """Of several things for platforms, the one that fits best; None when none fits."""
-    candidates = [(normalise(platform), thing) for platform, thing in offered]
-    for acceptable in ranked(wanted):
-        for platform, thing in candidates:
-            if _runs(acceptable, platform):
-                return thing
-    return None
+def _windows_build(version: str) -> tuple[int, int, int]:
+    numbers = version.split(".")[:3]
+    if len(numbers) < 3 or not all(part.isascii() and part.isdigit() and len(part) <= 5 for part in numbers):
+        return (0, 0, 0)
+    return (int(numbers[0]), int(numbers[1]), int(numbers[2]))
 
 
-def _runs(acceptable: Platform, offered: Platform) -> bool:
-    same = (acceptable.os, acceptable.architecture, acceptable.variant)
-    if same != (offered.os, offered.architecture, offered.variant):
+def _same_windows(host: str | None, image: str | None) -> bool:
+    """Windows containers share the host's kernel: the same build, or from Server 2022 on an older one."""
+    on = _windows_build(host or "")
+    if not any(on) or not image:
+        return True
+    of = _windows_build(image)
+    if on[:2] != of[:2]:
         return False
-    return not acceptable.os_version or not offered.os_version or acceptable.os_version == offered.os_version
+    return on[2] == of[2] if on[2] < _LTSC_2022 else _LTSC_2022 <= of[2] <= on[2]
+
+
+def best_match(wanted: Platform, offered: Iterable[tuple[Platform, T]], *, strict: bool = False) -> T | None:
+    """Of several things for platforms, the one that fits best; None when none fits.
+
+    Among things for one platform the one that uses more of the wanted features of the os is better, and then
+    the one that comes first (image-spec image-index.md: "the first matching entry SHOULD be used").
+
+    Args:
+        wanted: the platform to run on, in whatever words.
+        offered: pairs of the platform that a thing is for, and the thing.
+        strict: accept the very platform only, not what an older processor would run.
+    """
+    ladder = (normalise(wanted),) if strict else ranked(wanted)
+    best: tuple[int, int] | None = None
+    found: T | None = None
+    for platform, thing in offered:
+        normal = normalise(platform)
+        for place, step in enumerate(ladder):
+            if _same(step, normal):
+                rank = (place, -len(normal.os_features or ()))
+                if best is None or rank < best:
+                    best, found = rank, thing
+                break
+    return found

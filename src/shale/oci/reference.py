@@ -16,17 +16,19 @@ single component is below `library/`. Specification: github.com/distribution/ref
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, replace
 from typing import Final, Self
+
+import msgspec
+from msgspec.structs import replace
 
 from shale.errors import Invalid
 from shale.oci.digest import Digest
+from shale.oci.pattern import compile_pattern
 
-__all__ = ["DEFAULT_REGISTRY", "DEFAULT_TAG", "InvalidReference", "Reference"]
+__all__ = ["DEFAULT_REGISTRY", "DEFAULT_TAG", "InvalidReference", "Reference", "parse_any"]
 
 DEFAULT_REGISTRY: Final = "docker.io"
 DEFAULT_TAG: Final = "latest"
-
 
 _LEGACY_REGISTRY: Final = "index.docker.io"
 _OFFICIAL: Final = "library"
@@ -43,9 +45,10 @@ class InvalidReference(Invalid):
     """A text is not the name of an image."""
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class Reference:
+class Reference(msgspec.Struct, frozen=True):
     """The canonical name of an image: registry and repository, perhaps a tag, perhaps a digest.
+
+    In order by registry, repository, tag, digest; what is left out comes first.
 
     Attributes:
         registry: host and perhaps port, for example `docker.io`, `localhost:5000`, `[fc00::1]:5000`.
@@ -94,11 +97,16 @@ class Reference:
 
     @property
     def familiar_name(self) -> str:
-        """The name as people write it: `nginx`, `user/app`, `localhost:5000/app`."""
+        """The name as people write it: `nginx`, `user/app`, `localhost:5000/app`.
+
+        `docker.io/quay.io/app` stays as it is: without its registry it would name another.
+        """
         if self.registry != DEFAULT_REGISTRY:
             return self.name
         official, slash, path = self.repository.partition("/")
-        return path if slash and official == _OFFICIAL and "/" not in path else self.repository
+        short = path if slash and official == _OFFICIAL and "/" not in path else self.repository
+        same = _split_domain(short) == (self.registry, self.repository) and not _HEX64.match(short)
+        return short if same else self.name
 
     @property
     def familiar(self) -> str:
@@ -113,6 +121,13 @@ class Reference:
     def __str__(self) -> str:
         """The canonical text: `docker.io/library/nginx:latest`."""
         return self.name + self._suffix
+
+    def __lt__(self, other: Self) -> bool:
+        return self._order < other._order
+
+    @property
+    def _order(self) -> tuple[str, str, str, str]:
+        return (self.registry, self.repository, self.tag or "", str(self.digest or ""))
 
     def with_tag(self, tag: str) -> Self:
         """The same repository with this tag and no digest.
@@ -131,16 +146,37 @@ class Reference:
     def matches(self, pattern: str) -> bool:
         """Whether a person's pattern means this reference: its name, or its whole familiar text.
 
-        `*` and `?` do not reach over a `/` (Go's path.Match, as in distribution/reference FamiliarMatch).
+        Args:
+            pattern: as `shale.oci.pattern` has it; `*` and `?` do not reach over a `/`.
+
+        Raises:
+            InvalidPattern: malformed.
         """
-        translated = re.compile(_translate(pattern))
-        return any(translated.fullmatch(text) for text in (self.familiar, self.familiar_name))
+        compiled = compile_pattern(pattern)
+        return any(compiled.fullmatch(text) for text in (self.familiar, self.familiar_name))
 
     def with_default_tag(self) -> Self:
         """This reference, with the tag `latest` where it has neither tag nor digest."""
         if self.tag is None and self.digest is None:
             return replace(self, tag=DEFAULT_TAG)
         return self
+
+
+def parse_any(text: str) -> Reference | Digest:
+    """Read what a person calls an image: a name, or the whole of a digest or id.
+
+    A digest may be written without `sha256:`. Whether it is that of a config (an image id), a manifest or an
+    index, only a store can tell. Short ids look like names: the store is asked for them first.
+
+    Raises:
+        InvalidReference: neither.
+    """
+    if _HEX64.match(text):
+        return Digest("sha256", text)
+    try:
+        return Digest.parse(text)
+    except Invalid:
+        return Reference.parse(text)
 
 
 def _split_domain(text: str) -> tuple[str, str]:
@@ -171,21 +207,3 @@ def _parse_digest(shown: str, text: str) -> Digest:
         return Digest.parse(text)
     except Invalid as error:
         raise InvalidReference(f"invalid reference {shown!r}: {error.message}") from error
-
-
-def _translate(pattern: str) -> str:
-    """A glob of Go's path.Match as a regular expression."""
-    out, rest = [], pattern
-    while rest:
-        if rest.startswith("[") and (end := rest.find("]", 2)) > 0:
-            inside = rest[1:end].replace("\\", "\\\\")
-            out.append(f"[{inside}]")
-            rest = rest[end + 1 :]
-            continue
-        if rest.startswith("\\") and len(rest) > 1:
-            rest = rest[1:]
-            out.append(re.escape(rest[0]))
-        else:
-            out.append({"*": "[^/]*", "?": "[^/]"}.get(rest[0], re.escape(rest[0])))
-        rest = rest[1:]
-    return "".join(out)

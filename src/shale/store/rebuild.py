@@ -112,6 +112,9 @@ def _keep_old(root: Path) -> str:
         with suppress(FileNotFoundError):
             os.rename(root / (REBUILDING + suffix), root / (name + suffix))
     (root / f"{REBUILDING}-shm").unlink(missing_ok=True)
+    log = root / f"{name}-wal"
+    if log.exists() and log.stat().st_size == 0:  # made by reading, not by whoever used the database
+        log.unlink()
     return name
 
 

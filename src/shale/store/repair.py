@@ -112,6 +112,8 @@ class _Healer:
 
     def _reindex(self) -> Iterator[Action]:
         """A wrong index can be made anew in place; any other damage needs a new file."""
+        if not self._store.database.damage():
+            return  # it was one of several findings about the same index
         with self._store.database.write() as tx:
             tx.run("REINDEX")
         if left := self._store.database.damage():

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from shale.linux.durable import disk_errors, sync_folder
+from shale.linux.durable import DiskFull, disk_errors, sync_folder
 from shale.store.blobs import Blobs
 from shale.store.collect import Collector
 from shale.store.content import Content
@@ -17,6 +17,7 @@ from shale.store.database import Database
 from shale.store.ingest import Ingests
 from shale.store.leases import Leases
 from shale.store.names import Names
+from shale.store.reserve import give_up_reserve, keep_reserve
 
 __all__ = ["DATABASE", "REBUILDING", "Store", "open_store"]
 
@@ -80,8 +81,14 @@ def open_store(root: Path) -> Iterator[Store]:
         def may_be_new() -> bool:
             return next(iter(blobs), None) is None and not (root / REBUILDING).exists()
 
-        database = Database(path, may_be_new=may_be_new)
+        try:
+            database = Database(path, may_be_new=may_be_new)
+        except DiskFull:
+            if not give_up_reserve(folder):
+                raise
+            database = Database(path, may_be_new=may_be_new)
         stack.callback(database.close)
+        keep_reserve(folder)
         leases = Leases(database)
         yield Store(
             root=root,

@@ -40,7 +40,7 @@ def command(  # noqa: D103 - the help above is its documentation
 ) -> None:
     cancel = Cancellation()
     with _opened(session, source, cancel) as (stream, shown):
-        archives = Archives(session.engine, lambda _: None, cancel)
+        archives = Archives(session.engine.parts, lambda _: None, cancel)
         imported = archives.import_rootfs(stream, shown, name, changes, message, platform)
     session.print(str(imported.id))
 

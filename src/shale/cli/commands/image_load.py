@@ -35,7 +35,7 @@ def command(  # noqa: D103 - the help above is its documentation
         raise Invalid("requested load from stdin, but stdin is empty; use -i FILE or redirect")
     # Without a terminal docker shows no progress of a load either.
     listener = listener_for(session, quiet=quiet or not session.is_terminal)
-    archives = Archives(session.engine, listener, Cancellation())
+    archives = Archives(session.engine.parts, listener, Cancellation())
     for loaded in archives.load(source or sys.stdin.buffer, platform):
         _report(session, loaded)
 

@@ -41,7 +41,7 @@ def command(  # noqa: D103 - the help above is its documentation
     session: Session, *, all_tags: bool, platform: str | None, policy: str, quiet: bool, name: str
 ) -> None:
     listener = listener_for(session, quiet=quiet)
-    transfers = Transfers(session.engine, listener, Cancellation())
+    transfers = Transfers(session.engine.parts, listener, Cancellation())
     if all_tags:
         for one in transfers.pull_all_tags(name, platform):
             _report(session, one, quiet=quiet)

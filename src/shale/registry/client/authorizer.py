@@ -105,8 +105,10 @@ class Authorizer:
                 f"{subject}: {endpoint.host} wants credentials in a way that shale does not know: "
                 f"{printable(offered, 80)}"
             )
+        proof = self._prove(endpoint, way, scopes, subject, bearer=bearer, sent=sent)
+        # Remembered only now: without credentials, what is open to everybody must stay so.
         self._ways[endpoint.host] = way
-        return self._prove(endpoint, way, scopes, subject, bearer=bearer, sent=sent)
+        return proof
 
     def _prove(
         self,

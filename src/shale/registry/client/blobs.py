@@ -22,7 +22,7 @@ from shale.registry.client.encoding import undo_encoding
 from shale.registry.client.exchange import Call, Exchange
 from shale.registry.client.failures import BadAnswer, BlobNotFound, ConnectionCut, Transient, printable
 from shale.registry.client.mirrors import places, try_each
-from shale.registry.client.transport import Response
+from shale.registry.client.response import Response
 from shale.registry.protocol import blob_path, parse_content_range
 
 __all__ = ["BlobSink", "BlobTooLong", "Blobs", "RangeRefused"]

@@ -35,8 +35,7 @@ class Cancellation:
             sockets = tuple(self._sockets)
         for each in sockets:
             with suppress(OSError):
-                # Not SSLSocket.shutdown: it would take the TLS state away under the thread that uses it.
-                socket.socket.shutdown(each, socket.SHUT_RDWR)
+                each.shutdown(socket.SHUT_RDWR)
 
     @property
     def cancelled(self) -> bool:
@@ -63,12 +62,14 @@ class Cancellation:
 
     @contextmanager
     def interrupting(self, connection: socket.socket) -> Iterator[None]:
-        """While inside, `cancel` ends whatever blocks on this socket (a TLS handshake, say)."""
-        with self._lock:
-            self._sockets.add(connection)
-        try:
-            self.check()
-            yield
-        finally:
+        """While inside, `cancel` ends whatever blocks on this connection (a TLS handshake, say)."""
+        # A second descriptor, because wrapping a socket in TLS takes the first one away from its object.
+        with connection.dup() as handle:
             with self._lock:
-                self._sockets.discard(connection)
+                self._sockets.add(handle)
+            try:
+                self.check()
+                yield
+            finally:
+                with self._lock:
+                    self._sockets.discard(handle)

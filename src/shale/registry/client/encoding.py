@@ -11,7 +11,7 @@ from collections.abc import Callable
 from typing import Final
 
 from shale.registry.client.failures import BadAnswer, ConnectionCut, printable
-from shale.registry.client.transport import Response
+from shale.registry.client.response import Response
 
 __all__ = ["undo_encoding"]
 

@@ -16,9 +16,10 @@ from shale.registry.client.endpoint import Endpoint
 from shale.registry.client.failures import status_error
 from shale.registry.client.redirects import resolve, same_origin
 from shale.registry.client.request import Body, Request
+from shale.registry.client.response import Response
 from shale.registry.client.retry import Attempts, Retrier, retry_after_seconds
 from shale.registry.client.scheme import Schemes
-from shale.registry.client.transport import Response, Transport
+from shale.registry.client.transport import Transport
 
 __all__ = ["Call", "Exchange"]
 
@@ -127,9 +128,11 @@ class Exchange:
 
     def owns(self, url: str) -> bool:
         """Whether a URL is at the endpoint itself, so that our credentials may go there."""
+        host = self.endpoint.host
+        # On most requests the text alone tells; comparing parsed origins takes longer than all of the rest.
         return any(
-            same_origin(url, f"{scheme}://{self.endpoint.host}")
-            for scheme in (("https", "http") if self.endpoint.plain_http else ("https",))
+            url.startswith(f"{scheme}://{host}/") or same_origin(url, f"{scheme}://{host}")
+            for scheme in self.schemes.possible(self.endpoint)
         )
 
     def _proven(self, call: Call, url: str) -> Response:

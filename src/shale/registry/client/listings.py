@@ -20,7 +20,7 @@ from shale.registry.client.exchange import Call, Exchange
 from shale.registry.client.failures import BadAnswer, RepositoryNotFound, origin_of
 from shale.registry.client.manifests import Manifests
 from shale.registry.client.redirects import same_origin
-from shale.registry.client.transport import Response
+from shale.registry.client.response import Response
 from shale.registry.protocol import next_link, referrers_path, tags_path
 
 __all__ = ["Listings"]

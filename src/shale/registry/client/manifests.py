@@ -19,7 +19,7 @@ from shale.oci.mediatype import ACCEPTED_MANIFESTS
 from shale.registry.client.exchange import Call, Exchange
 from shale.registry.client.failures import AnswerTooLarge, BadAnswer, ManifestNotFound, printable
 from shale.registry.client.mirrors import places, try_each
-from shale.registry.client.transport import Response
+from shale.registry.client.response import Response
 from shale.registry.protocol import DOCKER_CONTENT_DIGEST, OCI_SUBJECT, manifest_path
 
 __all__ = ["FetchedManifest", "ManifestCorrupt", "Manifests", "PutManifest"]

@@ -51,12 +51,12 @@ class _Exception:
     def covers(self, host: str, port: int) -> bool:
         if self.port is not None and self.port != port:
             return False
-        if self.network is None:
-            return host.endswith(self.suffix) or (self.itself and host == self.suffix[1:])
         try:
-            return ipaddress.ip_address(host) in self.network
+            address = ipaddress.ip_address(host)
         except ValueError:
-            return False
+            named = host.endswith(self.suffix) or (self.itself and host == self.suffix[1:])
+            return self.network is None and named
+        return self.network is not None and address in self.network
 
 
 @dataclass(frozen=True, slots=True)

@@ -53,6 +53,11 @@ def resolve(endpoint: Endpoint, current: str, location: str) -> str:
         _ = parts.port
     except ValueError as error:
         raise BadAnswer(f"{where} sends us to {printable(location)!r}, which is not a URL") from error
+    here = urlsplit(current)
+    if (here.scheme, parts.scheme) == ("https", "http") and here.netloc == parts.netloc:
+        # A registry behind a proxy that speaks TLS for it does not know its own scheme.
+        target = "https" + target.removeprefix("http")
+        parts = urlsplit(target)
     if parts.scheme not in _PORTS or not parts.hostname:
         raise RefusedTarget(f"{where} sends us to {printable(location)!r}: only http and https are followed")
     if parts.scheme == "http" and not endpoint.plain_http:

@@ -8,7 +8,7 @@ from typing import Final
 from shale.registry.client.addresses import is_loopback, split_host
 from shale.registry.client.endpoint import Endpoint
 from shale.registry.client.failures import ConnectFailed, ConnectionCut, NoTls
-from shale.registry.client.transport import Response
+from shale.registry.client.response import Response
 
 __all__ = ["Schemes"]
 
@@ -22,6 +22,16 @@ class Schemes:
     def __init__(self) -> None:
         self._known: dict[str, str] = {}
 
+    def possible(self, endpoint: Endpoint) -> tuple[str, ...]:
+        """What the endpoint may be spoken to in: one of them once it is known."""
+        if not endpoint.plain_http:
+            return (_HTTPS,)
+        known = self._known.get(endpoint.host)
+        if known is not None:
+            return (known,)
+        here = is_loopback(split_host(endpoint.host)[0])
+        return (_HTTP, _HTTPS) if here else (_HTTPS, _HTTP)
+
     def reach(self, endpoint: Endpoint, request: Callable[[str], Response]) -> Response:
         """Do a request with the right scheme; the first one to a host may be done twice.
 
@@ -32,13 +42,11 @@ class Schemes:
             endpoint: where to.
             request: does the request, given `https` or `http`; it must be possible to do it twice.
         """
-        if not endpoint.plain_http:
-            return request(_HTTPS)
-        known = self._known.get(endpoint.host)
-        if known is not None:
-            return request(known)
-        order = (_HTTP, _HTTPS) if is_loopback(split_host(endpoint.host)[0]) else (_HTTPS, _HTTP)
-        return self._find_out(endpoint.host, *order, request)
+        schemes = self.possible(endpoint)
+        if len(schemes) == 1:
+            return request(schemes[0])
+        first, second = schemes
+        return self._find_out(endpoint.host, first, second, request)
 
     def _find_out(self, host: str, first: str, second: str, request: Callable[[str], Response]) -> Response:
         doubtful: Response | None = None

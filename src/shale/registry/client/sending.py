@@ -12,126 +12,29 @@ Specification: distribution-spec "Pushing a blob in chunks"; docker's registry f
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import BinaryIO, Final, Protocol, cast
+from typing import Final
 
-from shale.errors import Corrupt, NotFound
+from shale.errors import NotFound
 from shale.oci.descriptor import Descriptor
-from shale.oci.digest import Digest
 from shale.registry.client.exchange import Call, Exchange
-from shale.registry.client.failures import BlobNotFound, RequestRefused, TooLarge, Transient
+from shale.registry.client.failures import RequestRefused, TooLarge, Transient
+from shale.registry.client.payload import Payload, Progress, ReadableAt
 from shale.registry.client.request import Body
-from shale.registry.client.transport import Response
+from shale.registry.client.response import Response
+from shale.registry.client.session import UploadSession, open_session, upload_call
 from shale.registry.protocol import uploads_path
 
-__all__ = ["Progress", "ReadableAt", "Sending", "SourceChanged", "UploadSession", "open_session", "upload_call"]
+__all__ = ["Sending"]
 
-BLOCK: Final = 1024 * 1024
 FIRST_CHUNK: Final = 64 * 1024 * 1024
 SMALLEST_CHUNK: Final = 256 * 1024
-_MAX_CHUNK: Final = 2**40
 _RANGE: Final = re.compile(r"(?:bytes=)?0-([0-9]{1,19})\Z")
-
-Progress = Callable[[int], None]
-
-
-class ReadableAt(Protocol):
-    """Opens the content at an offset; called again for every further try."""
-
-    def __call__(self, offset: int, /) -> BinaryIO:
-        """A binary stream with `readinto` that begins at this byte; the upload closes it."""
-
-
-class _Readable(Protocol):
-    def readinto(self, buffer: memoryview, /) -> int: ...
-
-
-class SourceChanged(Corrupt):
-    """The content to upload has fewer bytes than its descriptor says."""
 
 
 class _UploadSetBack(Transient):
     """The registry lost the upload, or some bytes of it: it goes on from elsewhere."""
-
-
-@dataclass(frozen=True, slots=True)
-class UploadSession:
-    """An upload that a registry has opened.
-
-    Attributes:
-        url: absolute, where the next request of this upload goes.
-        offset: bytes that the registry has.
-        min_chunk: bytes that a chunk must have at least, except the last (OCI-Chunk-Min-Length).
-    """
-
-    url: str
-    offset: int = 0
-    min_chunk: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class _Slice:
-    """Bytes of the content from one offset to another, as a request's body."""
-
-    open_at: ReadableAt
-    first: int
-    last: int
-    progress: Progress
-
-    @property
-    def length(self) -> int:
-        return self.last - self.first
-
-    def chunks(self) -> Iterator[bytes | memoryview]:
-        buffer = memoryview(bytearray(min(BLOCK, max(self.length, 1))))
-        position = self.first
-        with self.open_at(self.first) as source:
-            while position < self.last:
-                count = cast("_Readable", source).readinto(buffer[: self.last - position])
-                if not count:
-                    raise SourceChanged(f"the content ended at byte {position}, expected {self.last}")
-                yield buffer[:count]
-                position += count
-                self.progress(position)
-
-
-def upload_call(
-    exchange: Exchange,
-    digest: Digest,
-    method: str,
-    target: str,
-    expected: tuple[int, ...],
-    *,
-    body: bytes | Body | None = None,
-    headers: Mapping[str, str] | None = None,
-    missing: type[NotFound] = BlobNotFound,
-    patience: float | None = None,
-) -> Call:
-    """A request that is part of putting a blob."""
-    endpoint = exchange.endpoint
-    return Call(
-        method,
-        target,
-        f"blob {digest} of {endpoint.host}/{endpoint.repository}",
-        scopes=(f"repository:{endpoint.repository}:pull,push",),
-        headers=headers or {},
-        body=body,
-        expected=expected,
-        missing=missing,
-        patience=patience,
-    )
-
-
-def open_session(exchange: Exchange, response: Response) -> UploadSession:
-    """The session that a 202 answers with.
-
-    Raises:
-        BadAnswer, RefusedTarget: its Location cannot be used.
-    """
-    least = response.header("oci-chunk-min-length")
-    known = int(least) if least.isascii() and least.isdecimal() and len(least) <= 12 else 0
-    return UploadSession(exchange.follow(response, response.header("location")), 0, min(known, _MAX_CHUNK))
 
 
 @dataclass(slots=True)
@@ -224,7 +127,7 @@ class Sending:
             "Content-Type": "application/octet-stream",
             "Content-Range": f"{session.offset}-{last - 1}",
         }
-        body = _Slice(self.open_at, session.offset, last, self.progress)
+        body = Payload(self.open_at, session.offset, last, self.progress)
         call = self._call("PATCH", session.url, (202,), body=body, headers=headers, commits=True)
         with self.exchange.send(call) as response:
             if response.status == 416:
@@ -240,7 +143,7 @@ class Sending:
     def _finish(self, session: UploadSession, first: int) -> None:
         """Send the rest, all of it or nothing, and the digest."""
         mark = "&" if "?" in session.url else "?"
-        body = _Slice(self.open_at, first, self.descriptor.size, self.progress)
+        body = Payload(self.open_at, first, self.descriptor.size, self.progress)
         call = self._call(
             "PUT",
             f"{session.url}{mark}digest={self.descriptor.digest}",

@@ -20,8 +20,9 @@ import msgspec
 from shale.registry.client.endpoint import Credential, Endpoint
 from shale.registry.client.failures import BadAnswer, NotLoggedIn, origin_of, status_error
 from shale.registry.client.request import Request
+from shale.registry.client.response import Response
 from shale.registry.client.retry import retry_after_seconds
-from shale.registry.client.transport import Response, Transport
+from shale.registry.client.transport import Transport
 
 __all__ = ["Token", "TokenCache", "TokenQuery", "basic_header", "fetch_token"]
 

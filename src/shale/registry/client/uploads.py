@@ -12,21 +12,17 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from urllib.parse import quote
 
+from shale.errors import Denied, Invalid, NotFound, Unauthorized, Unsupported
 from shale.oci.descriptor import Descriptor
 from shale.oci.digest import Digest
 from shale.registry.client.exchange import Exchange
-from shale.registry.client.failures import NotLoggedIn, Transient
-from shale.registry.client.sending import (
-    Progress,
-    ReadableAt,
-    Sending,
-    UploadSession,
-    open_session,
-    upload_call,
-)
+from shale.registry.client.failures import Transient
+from shale.registry.client.payload import Progress, ReadableAt, SourceChanged
+from shale.registry.client.sending import Sending
+from shale.registry.client.session import UploadSession, open_session, upload_call
 from shale.registry.protocol import blob_path, uploads_path
 
-__all__ = ["ReadableAt", "UploadSession", "Uploads"]
+__all__ = ["Progress", "ReadableAt", "SourceChanged", "UploadSession", "Uploads"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,8 +56,9 @@ class Uploads:
             return self.exchange.run(
                 call, lambda answer: None if answer.status == 201 else open_session(self.exchange, answer)
             )
-        except NotLoggedIn:
-            # An authorization server may refuse the whole token because of the source repository.
+        except (Denied, Invalid, NotFound, Unauthorized, Unsupported):
+            # Because of the source: a token service may refuse the whole token for it, a registry may not know
+            # it, or not know mounting. If it is because of the target, opening an upload will tell.
             return self.begin(digest)
 
     def begin(self, digest: Digest) -> UploadSession:

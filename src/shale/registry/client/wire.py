@@ -7,12 +7,8 @@ at least `MIN_PROGRESS` bytes must move, headers included.
 
 from __future__ import annotations
 
-import errno
 import http.client
 import io
-import ipaddress
-import os
-import select
 import socket
 import ssl
 import time
@@ -25,15 +21,15 @@ from urllib3 import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.connection import HTTPConnection, HTTPSConnection
 
 from shale.registry.client.cancel import Cancellation
-from shale.registry.client.failures import ConnectFailed, HostUnknown, RefusedTarget
+from shale.registry.client.dialing import SLICE, open_socket
 
 __all__ = ["Wire", "pool_classes"]
 
-_SLICE: Final = 0.25
-"""Seconds between looks at the cancellation."""
 MIN_PROGRESS: Final = 1024
 """Bytes that must move per stall period."""
 _BUFFER: Final = 64 * 1024
+_MAX_HEAD: Final = 1024 * 1024
+_UNTOLD: Final = 60.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,13 +50,25 @@ class Wire:
 class _Pace:
     """Counts time spent waiting against bytes that moved."""
 
-    __slots__ = ("_allowed", "_bytes", "_cancel", "_waited")
+    __slots__ = ("_allowed", "_bytes", "_cancel", "_waited", "_whole")
 
-    def __init__(self, cancel: Cancellation, allowed: float) -> None:
+    def __init__(self, cancel: Cancellation, allowed: float, *, whole: int = 0) -> None:
+        """Begin to count.
+
+        Args:
+            cancel: ends every wait.
+            allowed: seconds of waiting per period.
+            whole: where not 0, there is one period only, and no more than these bytes may move in it.
+        """
         self._cancel = cancel
         self._allowed = allowed
         self._waited = 0.0
         self._bytes = 0
+        self._whole = whole
+
+    def go_on(self) -> None:
+        """The one period is over: from here on only the pace counts."""
+        self._whole, self._waited, self._bytes = 0, 0.0, 0
 
     def move(self, sock: socket.socket, step: Callable[[], int]) -> int:
         """Do one receive or send, in slices.
@@ -72,15 +80,17 @@ class _Pace:
         while True:
             self._cancel.check()
             begun = time.monotonic()
-            sock.settimeout(min(_SLICE, self._allowed))
+            sock.settimeout(min(SLICE, self._allowed))
             try:
                 count = step()
             except (TimeoutError, ssl.SSLWantReadError, ssl.SSLWantWriteError):
                 count = -1
             self._waited += time.monotonic() - begun
             self._bytes += max(count, 0)
+            if self._whole and self._bytes > self._whole:
+                raise http.client.HTTPException("the head of the answer does not end")
             if self._waited >= self._allowed:
-                if self._bytes < MIN_PROGRESS and count != 0:
+                if (self._whole or self._bytes < MIN_PROGRESS) and count != 0:
                     raise TimeoutError("timed out")
                 self._waited, self._bytes = 0.0, 0
             if count >= 0:
@@ -111,16 +121,27 @@ class _PacedReader(io.RawIOBase):
 class _ReadSide:
     """What http.client's response needs of a socket."""
 
-    __slots__ = ("_cancel", "_sock")
+    __slots__ = ("_pace", "_sock")
 
-    def __init__(self, sock: socket.socket, cancel: Cancellation) -> None:
+    def __init__(self, sock: socket.socket, pace: _Pace) -> None:
         self._sock = sock
-        self._cancel = cancel
+        self._pace = pace
 
     def makefile(self, _mode: str) -> io.BufferedReader:
+        return io.BufferedReader(_PacedReader(self._sock, self._pace), _BUFFER)
+
+
+class _PacedResponse(http.client.HTTPResponse):
+    """A response whose head is bounded in time and size: also by a server that says 100 Continue for ever."""
+
+    def __init__(self, sock: socket.socket, cancel: Cancellation, *args: Any, **kwargs: Any) -> None:
         # urllib3 sets the read timeout of this request on the socket before the response is made.
-        allowed = self._sock.gettimeout() or 60.0
-        return io.BufferedReader(_PacedReader(self._sock, _Pace(self._cancel, allowed)), _BUFFER)
+        self._pace = _Pace(cancel, sock.gettimeout() or _UNTOLD, whole=_MAX_HEAD)
+        super().__init__(_ReadSide(sock, self._pace), *args, **kwargs)  # type: ignore[arg-type]
+
+    def begin(self) -> None:
+        super().begin()
+        self._pace.go_on()
 
 
 def pool_classes(wire: Wire) -> dict[str, type[HTTPConnectionPool]]:
@@ -148,12 +169,13 @@ class _PacedConnection:
     sock: Any
     _dns_host: str
     port: int
+    is_verified: bool
 
     _handshake: ExitStack
 
     def _new_conn(self) -> socket.socket:
         # urllib3 has no public hook for this; its own subclasses (SOCKS) override the same method.
-        sock = open_socket(self._dns_host, self.port, self.shared)
+        sock = open_socket(self._dns_host, self.port, self.shared.connect, self.shared.cancel)
         self._handshake.enter_context(self.shared.cancel.interrupting(sock))
         return sock
 
@@ -161,10 +183,13 @@ class _PacedConnection:
         """Connect, and shake hands where it is TLS."""
         with ExitStack() as self._handshake:
             super().connect()  # type: ignore[misc]
+        # urllib3 warns where this is false. The configuration asked for an unverified registry, and a
+        # library does not write to anybody's terminal; nothing else reads this.
+        self.is_verified = True
 
     def response_class(self, sock: socket.socket, *args: Any, **kwargs: Any) -> http.client.HTTPResponse:
         """The response on this connection: http.client calls this as if it were the class."""
-        return http.client.HTTPResponse(_ReadSide(sock, self.shared.cancel), *args, **kwargs)  # type: ignore[arg-type]
+        return _PacedResponse(sock, self.shared.cancel, *args, **kwargs)
 
     def send(self, data: Any) -> None:
         """Send all of some bytes."""
@@ -174,69 +199,3 @@ class _PacedConnection:
         pace = _Pace(self.shared.cancel, self.shared.stall)
         while view:
             view = view[pace.move(sock, lambda rest=view: sock.send(rest)) :]  # type: ignore[misc]
-
-
-def open_socket(host: str, port: int, wire: Wire) -> socket.socket:
-    """Connect to a host, trying its addresses in order.
-
-    Raises:
-        HostUnknown: the name has no address.
-        ConnectFailed: refused, unreachable, or not within the wire's time.
-        RefusedTarget: a name that resolves to link-local addresses (a cloud's metadata service).
-        Stopped: cancelled.
-    """
-    bare = host.strip("[]")
-    try:
-        found = socket.getaddrinfo(bare, port, type=socket.SOCK_STREAM)
-    except socket.gaierror as error:
-        if error.errno == socket.EAI_AGAIN:
-            raise ConnectFailed(f"cannot look up the host {host!r} now: {error.strerror}") from error
-        raise HostUnknown(f"cannot find the host {host!r}: {error.strerror}; check the name") from error
-    except UnicodeError as error:
-        raise HostUnknown(f"{host!r} is not a host name") from error
-    addresses = [each for each in found if not _sneaks_link_local(bare, str(each[4][0]))]
-    if not addresses:
-        raise RefusedTarget(f"{host!r} is a link-local address, which no registry has")
-    deadline = time.monotonic() + wire.connect
-    reason = "no address"
-    for number, (family, kind, protocol, _, address) in enumerate(addresses):
-        patience = (deadline - time.monotonic()) / (len(addresses) - number)
-        sock = socket.socket(family, kind, protocol)
-        try:
-            _connect(sock, address, max(patience, 0.05), wire.cancel)
-        except OSError as error:
-            sock.close()
-            reason = error.strerror or str(error)
-        except BaseException:
-            sock.close()
-            raise
-        else:
-            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            sock.settimeout(wire.connect)
-            return sock
-    raise ConnectFailed(f"cannot connect to {host}:{port}: {reason.lower()}")
-
-
-def _sneaks_link_local(host: str, address: str) -> bool:
-    """Whether a name, not a literal address, leads to a link-local one."""
-    return host != address and ipaddress.ip_address(address.partition("%")[0]).is_link_local
-
-
-def _connect(sock: socket.socket, address: Any, patience: float, cancel: Cancellation) -> None:
-    sock.settimeout(0.0)
-    code = sock.connect_ex(address)
-    if code not in (0, errno.EINPROGRESS):
-        raise OSError(code, os.strerror(code))
-    deadline = time.monotonic() + patience
-    poll = select.poll()
-    poll.register(sock, select.POLLOUT)
-    while code:
-        cancel.check()
-        left = deadline - time.monotonic()
-        if left <= 0:
-            raise TimeoutError(errno.ETIMEDOUT, "no answer in time")
-        if poll.poll(int(min(left, _SLICE) * 1000) + 1):
-            break
-    code = sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
-    if code:
-        raise OSError(code, os.strerror(code))

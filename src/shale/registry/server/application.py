@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
 
 from aiohttp import web
 
@@ -36,11 +37,38 @@ class Application:
 
     def __init__(self, storage: RegistryStorage, threads: Threads, options: ServerOptions) -> None:
         self._methods = _table(storage, threads, options)
+        self._under_way = 0
+        self._ending = False
+        self._quiet = asyncio.Event()
+        self._quiet.set()
+
+    async def drain(self, seconds: float) -> None:
+        """Wait until no request is under way, but no longer than this; connections close as they are answered.
+
+        aiohttp's own shutdown throws away what still comes of a body, so it must find nothing to do.
+        """
+        self._ending = True
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._quiet.wait()
 
     async def __call__(self, request: web.BaseRequest) -> web.StreamResponse:
         """Answer one request; every error becomes an answer here."""
+        self._under_way += 1
+        self._quiet.clear()
         try:
-            return await self._answer(request)
+            response = await self._answer(request)
+            if self._ending:
+                response.force_close()
+            return response
+        finally:
+            self._under_way -= 1
+            if not self._under_way:
+                self._quiet.set()
+
+    async def _answer(self, request: web.BaseRequest) -> web.StreamResponse:
+        try:
+            return await self._dispatch(request)
         except ShaleError as error:
             return error_answer(error)
         except (TimeoutError, ConnectionError):
@@ -54,7 +82,7 @@ class Application:
             _log.exception("%s %s failed", request.method, request.path)
             return error_answer(ShaleError("the registry failed; its log says why"))
 
-    async def _answer(self, request: web.BaseRequest) -> web.StreamResponse:
+    async def _dispatch(self, request: web.BaseRequest) -> web.StreamResponse:
         route = match(request.path)
         methods = self._methods[route.endpoint]
         handler = methods.get(request.method)

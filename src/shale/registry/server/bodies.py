@@ -21,7 +21,7 @@ __all__ = ["READ_BUFFER", "BodyBroken", "BodyStalled", "receive", "receive_small
 
 READ_BUFFER: Final = 1024 * 1024
 """Bytes that aiohttp holds of one body before it stops reading, doubled at most."""
-_BATCH: Final = 4 * 1024 * 1024
+_BATCH: Final = 2 * 1024 * 1024
 
 
 class BodyBroken(Invalid):

@@ -132,8 +132,9 @@ class FolderStorage:
     def put_manifest(self, repository: str, tag: str | None, manifest: NewManifest) -> None:
         """See ManifestStorage."""
         needed = _needed(manifest.document)
+        digests = [one.digest for one in needed]
         with self._reading.read() as tx:
-            missing = links.missing_content(tx, repository, [one.digest for one in needed])
+            missing = links.missing_content(tx, repository, digests)
         self._check_content(needed, missing)
         if not self._blobs.holds(manifest.digest, len(manifest.raw)):
             key = f"manifest-{secrets.token_hex(16)}"
@@ -141,6 +142,9 @@ class FolderStorage:
                 ingest.write(manifest.raw)
                 ingest.commit(manifest.digest)
         with self._writing.write() as tx:
+            # Somebody may have deleted some of it while we wrote.
+            if missing := links.missing_content(tx, repository, digests):
+                raise ManifestBlobUnknown(missing)
             links.add_manifest(tx, repository, tag, _row(manifest))
 
     def _check_content(self, needed: tuple[Descriptor, ...], missing: list[Digest]) -> None:

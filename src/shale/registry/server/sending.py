@@ -19,7 +19,7 @@ from shale.registry.server.threads import Threads
 __all__ = ["send_file"]
 
 _SMALL: Final = 64 * 1024
-_TURN: Final = 128 * 1024 * 1024
+_TURN: Final = 16 * 1024 * 1024
 """Bytes that a thread sends before it looks whether others wait for a thread."""
 _PATIENCE: Final = 20
 """Milliseconds that a thread waits for a reader."""

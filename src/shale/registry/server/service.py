@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import signal
 import threading
 import time
@@ -14,7 +15,7 @@ from typing import Final, Self
 
 from aiohttp import web
 
-from shale.errors import Unavailable
+from shale.errors import ShaleError, Unavailable
 from shale.registry.server.application import Application
 from shale.registry.server.bodies import READ_BUFFER
 from shale.registry.server.folder import FolderStorage
@@ -24,8 +25,12 @@ from shale.registry.server.threads import Threads
 
 __all__ = ["CannotListen", "RegistryServer", "serve"]
 
+_log = logging.getLogger(__name__)
+
 _SWEEP: Final = 600.0
 """Seconds between two looks for uploads that are too old."""
+_CUT: Final = 0.5
+"""Seconds between telling a connection to close and cutting it."""
 _IDLE: Final = 75.0
 """Seconds that a connection may wait for its next request."""
 
@@ -37,32 +42,31 @@ class CannotListen(Unavailable):
 @asynccontextmanager
 async def _running(listen: Listen, data: Path, options: ServerOptions) -> AsyncIterator[str]:
     """A running server, as the address where it answers; stopped gracefully at the end."""
+    storage = FolderStorage(data, most_uploads=options.most_uploads)
     threads = Threads(options.threads)
+    application = Application(storage, threads, options)
+    server = web.Server(
+        application,
+        read_bufsize=READ_BUFFER,
+        # A body is content to keep: what Content-Encoding says of it is not ours to undo.
+        auto_decompress=False,
+        keepalive_timeout=_IDLE,
+        access_log=None,
+    )
+    runner = web.ServerRunner(server, shutdown_timeout=_CUT)
+    await runner.setup()
+    sweeper = asyncio.create_task(_sweep(storage, threads, options))
     try:
-        storage = await threads.run(lambda: FolderStorage(data, most_uploads=options.most_uploads))
-        try:
-            server = web.Server(
-                Application(storage, threads, options),
-                read_bufsize=READ_BUFFER,
-                # A body is content to keep: what Content-Encoding says of it is not ours to undo.
-                auto_decompress=False,
-                keepalive_timeout=_IDLE,
-                access_log=None,
-            )
-            runner = web.ServerRunner(server, shutdown_timeout=options.grace)
-            await runner.setup()
-            sweeper = asyncio.create_task(_sweep(storage, threads, options))
-            try:
-                yield await _listen(runner, listen)
-            finally:
-                sweeper.cancel()
-                with suppress(asyncio.CancelledError):
-                    await sweeper
-                await runner.cleanup()
-        finally:
-            await threads.run(storage.close)
+        yield await _listen(runner, listen)
     finally:
+        sweeper.cancel()
+        for site in runner.sites:
+            await site.stop()
+        await application.drain(options.grace)
+        await runner.cleanup()
+        # Whatever a thread still does with the storage ends before the storage does.
         threads.close()
+        storage.close()
 
 
 async def _listen(runner: web.ServerRunner, listen: Listen) -> str:
@@ -78,8 +82,10 @@ async def _listen(runner: web.ServerRunner, listen: Listen) -> str:
 
 async def _sweep(storage: FolderStorage, threads: Threads, options: ServerOptions) -> None:
     while True:
-        with suppress(Unavailable):
+        try:
             await threads.run(storage.expire_uploads, time.time() - options.upload_lifetime)
+        except (ShaleError, OSError):
+            _log.exception("dropping old uploads failed; it is tried again")
         await asyncio.sleep(min(_SWEEP, options.upload_lifetime))
 
 

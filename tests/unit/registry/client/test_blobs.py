@@ -12,7 +12,13 @@ from faults.clients import SHORT, MemorySink, described, rig
 from shale.errors import Corrupt, Unavailable
 from shale.events import RetryScheduled
 from shale.registry.client.blobs import BlobTooLong
-from shale.registry.client.failures import BadAnswer, BlobNotFound, ConnectionCut, ServerFailing, TransferStalled
+from shale.registry.client.failures import (
+    BadAnswer,
+    BlobNotFound,
+    ConnectionCut,
+    ServerFailing,
+    TransferStalled,
+)
 from shale.registry.protocol import blob_path
 
 DATA = random.Random(1).randbytes(300_000)

@@ -13,7 +13,8 @@ def expand_alias(text: str, aliases: Mapping[str, str]) -> str:
     Tag and digest stay: `ubi9:latest` becomes `registry.access.redhat.com/ubi9:latest`.
 
     Args:
-        text: a reference as a person typed it, not yet parsed: `docker.io/library/nginx` has no alias, `nginx` may.
+        text: a reference as a person typed it, not yet parsed: `nginx` may have an alias,
+            `docker.io/library/nginx` has none.
         aliases: short name to full name.
     """
     rest, at, digest = text.partition("@")

@@ -147,7 +147,7 @@ class _Table:
             value = value[len(_WILDCARD) :]
         host, slash, _ = value.partition("/")
         try:
-            # The grammar takes a first part without dot or port for a path on Docker Hub: any port makes it a host.
+            # A first part without dot and port would be a path on Docker Hub: any port makes it a host.
             shown = value if slash else f"{value}/x"
             Reference.parse(shown if ":" in host or "." in host else shown.replace(host, f"{host}:1", 1))
         except InvalidReference as error:
@@ -202,11 +202,12 @@ def _check_alias(name: str, value: Any, file: str) -> None:
         full = Reference.parse(value) if value else None
     except InvalidReference as error:
         raise InvalidConfiguration(f"{file}: aliases: {name}: {error.message}") from error
-    if short.tag or short.digest or short.familiar_name != name.removeprefix("library/"):
+    # What parsing took off the name is a registry, a tag or a digest; what it may put before it is `library/`.
+    if not short.repository.endswith(name):
         raise InvalidConfiguration(
             f"{file}: aliases: {name} is not a short name: it has no registry, tag or digest"
         )
-    if full is not None and (full.tag or full.digest or full.name != value):
+    if full is not None and (full.tag or full.digest or not value.startswith(f"{full.registry}/")):
         raise InvalidConfiguration(
             f"{file}: aliases: {name}: {value!r} is not a full name: it begins with a registry and has no tag "
             "or digest"

@@ -50,7 +50,7 @@ class Hosts:
         return cls(load_configuration(paths), paths.certificates)
 
     def expand(self, text: str) -> str:
-        """The text to parse for what a person typed: with its short name replaced where there is an alias for it.
+        """The text to parse for what a person typed: a short name is replaced where it has an alias.
 
         To be called before `Reference.parse`, which fills in Docker Hub and so hides what was typed.
         """

@@ -64,7 +64,9 @@ def host_paths_from(environ: Mapping[str, str], home: Path, etc: Path = Path("/e
 
 
 def load_configuration(paths: HostPaths) -> Configuration:
-    """Read the files and add them up: a later file replaces tables of the same prefix and aliases of the same name.
+    """Read the files and add them up.
+
+    A later file replaces tables of the same prefix and aliases of the same name.
 
     Raises:
         ConfigurationMissing: the file that the user named is not there.

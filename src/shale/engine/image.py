@@ -1,0 +1,65 @@
+"""One image, looked into: what `Images.get` and `Images.pull` return."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from html import escape
+from typing import Any
+
+from shale.image.history import Layer
+from shale.image.listing import ImageSummary, PlatformSummary
+
+__all__ = ["Image"]
+
+
+@dataclass(frozen=True, slots=True)
+class Image:
+    """An image of the store, looked into.
+
+    Attributes:
+        summary: names, digests, dates, sizes.
+        platform: the platform that was looked at.
+        layers: base first.
+        document: everything, as `docker image inspect` shows it.
+    """
+
+    summary: ImageSummary
+    platform: PlatformSummary
+    layers: tuple[Layer, ...]
+    document: Mapping[str, Any]
+
+    @property
+    def id(self) -> str:
+        """The image id, `sha256:...`."""
+        return str(self.platform.id)
+
+    @property
+    def tags(self) -> tuple[str, ...]:
+        """The names of the image, as people write them."""
+        return tuple(name.familiar for name in self.summary.names)
+
+    @property
+    def size(self) -> int:
+        """Bytes of its files."""
+        return self.platform.size
+
+    def _repr_html_(self) -> str:
+        """A notebook shows the image as a table of its layers."""
+        return _table(self)
+
+
+def _table(image: Image) -> str:
+    """An image as a table of its layers, in HTML; every text of the image is escaped."""
+    title = escape(", ".join(image.tags) or image.id)
+    rows = "".join(
+        f"<tr><td><code>{escape(layer.digest[7:19])}</code></td><td>{layer.size:,}</td>"
+        f"<td>{layer.content_size:,}</td><td><code>{escape(layer.created_by)}</code></td></tr>"
+        for layer in image.layers
+    )
+    platform = escape(image.platform.platform)
+    return (
+        f"<table><caption>{title} &middot; {platform} &middot; {image.size:,} bytes</caption>"
+        "<thead><tr><th>Layer</th><th>Compressed</th><th>Files</th><th>Created by</th></tr></thead>"
+        f"<tbody>{rows}</tbody></table>"
+    )

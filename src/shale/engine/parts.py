@@ -1,0 +1,23 @@
+"""The parts of an open engine: what its verbs work on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from shale.engine.settings import Settings
+from shale.store.store import Store
+
+__all__ = ["Parts"]
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """Fields, no verbs.
+
+    Attributes:
+        settings: where things are.
+        store: the parts of the store.
+    """
+
+    settings: Settings
+    store: Store

@@ -1,0 +1,88 @@
+"""An answer, read in bounded steps."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import TracebackType
+from typing import Final, Self
+
+import urllib3
+
+from shale.registry.client.breakage import BREAKAGE, breakage
+from shale.registry.client.failures import AnswerTooLarge, Transient
+
+__all__ = ["Response"]
+
+BLOCK: Final = 256 * 1024
+"""Bytes asked for at once: larger ones cost page faults, smaller ones system calls (measured)."""
+_DRAIN: Final = 16 * 1024
+
+
+class Response:
+    """An answer whose body has not been read; use it as a context manager."""
+
+    def __init__(self, raw: urllib3.BaseHTTPResponse, url: str) -> None:
+        self._raw = raw
+        self.url = url
+        self.status = raw.status
+        self.headers: Mapping[str, str] = raw.headers
+
+    def header(self, name: str) -> str:
+        """A header's value; empty where there is none."""
+        return self.headers.get(name, "")
+
+    def all(self, name: str) -> tuple[str, ...]:
+        """All values of a header that may come several times."""
+        return tuple(self._raw.headers.getlist(name))
+
+    def read_some(self) -> bytes:
+        """The next bytes of the body as they came; empty at its end.
+
+        Raises:
+            ConnectionCut, TransferStalled: see there.
+        """
+        try:
+            return self._raw.read1(BLOCK, decode_content=False)
+        except BREAKAGE as error:
+            raise breakage(error, self.url) from error
+
+    def read_bounded(self, limit: int, what: str) -> bytes:
+        """The whole body.
+
+        Raises:
+            AnswerTooLarge: more than `limit` bytes; no more than that were read.
+            ConnectionCut, TransferStalled: see there.
+        """
+        parts, size = [], 0
+        while part := self.read_some():
+            size += len(part)
+            if size > limit:
+                raise AnswerTooLarge(f"{what} has more than the {limit} bytes that are accepted")
+            parts.append(part)
+        return b"".join(parts)
+
+    def read_prefix(self, limit: int) -> bytes:
+        """The beginning of the body, for an error message; a connection cut meanwhile is no matter."""
+        found = b""
+        try:
+            while len(found) < limit and (part := self.read_some()):
+                found += part
+        except Transient:
+            pass
+        return found[:limit]
+
+    def close(self) -> None:
+        """Give the connection back, where a short rest makes that possible; else cut it."""
+        length = self.header("content-length")
+        if length.isdecimal() and int(length) <= _DRAIN:
+            self.read_prefix(_DRAIN + 1)
+        if self._raw.connection is not None:
+            self._raw.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import subprocess
-import time
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,19 +29,23 @@ def measure(argv: Sequence[str], env: Mapping[str, str], log: Path) -> Cost:
     Raises:
         PeerFailed: its exit code is not 0.
     """
-    with log.open("wb") as output:
-        begun = time.perf_counter()
-        process = subprocess.Popen(
-            argv, env=env, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT
-        )
-        _, status, used = os.wait4(process.pid, 0)
-        wall = time.perf_counter() - begun
-    # The process is reaped: Popen must not wait for that number, which may be another's by now.
-    process.returncode = os.waitstatus_to_exitcode(status)
-    if process.returncode != 0:
+    reading, writing = os.pipe()
+    launch = [sys.executable, "-I", "-S", str(Path(__file__).with_name("launch.py")), str(writing), *argv]
+    with open(reading, "rb") as report, log.open("wb") as output:
+        try:
+            process = subprocess.Popen(
+                launch, env=env, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT,
+                pass_fds=[writing],
+            )  # fmt: skip
+        finally:
+            os.close(writing)
+        answer = report.read()
+        process.wait()
+    code, cost = json.loads(answer) if answer else (process.returncode, {})
+    if code != 0:
         said = log.read_text(encoding="utf-8", errors="replace")
-        raise PeerFailed(f"{' '.join(argv)} ended with {process.returncode}:\n{said}")
-    return Cost(wall, used.ru_utime + used.ru_stime, used.ru_maxrss * 1024)
+        raise PeerFailed(f"{' '.join(argv)} ended with {code}:\n{said}")
+    return Cost(**cost)
 
 
 def cpu_so_far(pid: int) -> float:

@@ -25,6 +25,8 @@ from shale.store.store import Store
 __all__ = ["DiffIDMismatch", "Intake"]
 
 _READ: Final = 1024 * 1024
+_LARGE: Final = 1024 * 1024
+"""Bytes from which on a layer is worth threads of its own."""
 
 
 class DiffIDMismatch(Corrupt):
@@ -44,8 +46,8 @@ class _Inspection:
     that is another matter than an image that is broken where it comes from.
     """
 
-    def __init__(self, *, inflate: bool) -> None:
-        self._reader = LayerScanner() if inflate else None
+    def __init__(self, size: int, *, inflate: bool) -> None:
+        self._reader = LayerScanner(threads=size >= _LARGE) if inflate else None
         self._failure: ShaleError | None = None
 
     def feed(self, chunk: memoryview) -> None:
@@ -84,7 +86,7 @@ class _Sink:
         self._listener = listener
         self._check = check
         self._inflate = inflate
-        self._inspection = _Inspection(inflate=inflate)
+        self._inspection = _Inspection(descriptor.size, inflate=inflate)
         self.resumed = ingest.resume(self._inspection.feed) > 0
 
     @property
@@ -112,7 +114,7 @@ class _Sink:
         self.resumed = False
         self._ingest.restart()
         self._inspection.close()
-        self._inspection = _Inspection(inflate=self._inflate)
+        self._inspection = _Inspection(self._descriptor.size, inflate=self._inflate)
 
     def facts(self) -> LayerFacts | None:
         return self._inspection.facts()
@@ -225,6 +227,8 @@ class Intake:
 
     def _fill(self, source: Source, descriptor: Descriptor, sink: _Sink, ingest: Ingest) -> LayerFacts | None:
         short, size = descriptor.digest.short, descriptor.size
+        if sink.offset > size:
+            sink.restart()
         if sink.offset != size:
             source.fetch(descriptor, sink)
         self._listener(LayerProgress(short, LayerState.VERIFYING, size, size))
@@ -237,7 +241,7 @@ class Intake:
     def _read_stored(self, descriptor: Descriptor, *, inflate: bool) -> LayerFacts | None:
         """Take a blob that lies in the store without a row: verify it, and look into it."""
         self._store.blobs.adopt(descriptor.digest)
-        inspection = _Inspection(inflate=inflate)
+        inspection = _Inspection(descriptor.size, inflate=inflate)
         view = memoryview(bytearray(_READ))
         try:
             with self._store.blobs.open(descriptor.digest) as blob:

@@ -17,7 +17,7 @@ from shale.oci.document import InvalidDocument, read_document
 from shale.registry.client.exchange import Call, Exchange
 from shale.registry.client.failures import BadAnswer
 from shale.registry.client.listings import Listings
-from shale.registry.client.transport import Response
+from shale.registry.client.response import Response
 
 __all__ = ["NoSearch", "SearchResult", "search"]
 

@@ -19,7 +19,8 @@ from shale.oci.descriptor import Descriptor
 from shale.oci.digest import DiffID, Digest
 from shale.store.blobs import BlobDamaged
 from shale.store.content import LayerRecord
-from shale.store.ingest import DigestMismatch, Ingest, IngestNote, SizeMismatch, ingest_key
+from shale.store.ingest import DigestMismatch, Ingest, IngestNote, SizeMismatch
+from shale.store.ingests import ingest_key
 from shale.store.store import Store
 
 __all__ = ["DiffIDMismatch", "Intake"]

@@ -16,7 +16,7 @@ from shale.linux.durable import DiskFull
 from shale.oci.digest import Digest
 from shale.store.check import check
 from shale.store.database import DatabaseDamaged
-from shale.store.ingest import ingest_key
+from shale.store.ingests import ingest_key
 from shale.store.rebuild import rebuild_database
 from shale.store.repair import repair
 from shale.store.store import Store, open_store

@@ -45,8 +45,7 @@ class Command(click.Command):
         names = [f"{ctx.find_root().info_name} {name}" for name in aliases(_entry(self))]
         if len(names) > 1:
             formatter.write("\nAliases:\n  " + ", ".join(names) + "\n")
-        options = [one for one in self.get_params(ctx) if isinstance(one, click.Option) and not one.hidden]
-        options = sorted((one for one in options if "--help" not in one.opts), key=_long)
+        options = sorted(_shown_options(self, ctx), key=_long)
         if options:
             formatter.write("\nOptions:\n" + _options(options, formatter.width))
 
@@ -79,8 +78,7 @@ class Group(click.Group):
             width = max(len(name) for name, _ in rows)
             formatter.write(f"\n{title}:\n")
             formatter.write("".join(f"  {name:<{width}}   {text}\n" for name, text in rows))
-        options = [one for one in self.get_params(ctx) if isinstance(one, click.Option) and not one.hidden]
-        options = sorted((one for one in options if "--help" not in one.opts), key=_long)
+        options = sorted(_shown_options(self, ctx), key=_long)
         if options:
             formatter.write("\nOptions:\n" + _options(options, formatter.width))
         formatter.write(f"\nRun '{ctx.command_path} COMMAND --help' for more information on a command.\n")
@@ -139,11 +137,18 @@ def show_help(ctx: click.Context) -> None:
 def usage_line(ctx: click.Context) -> str:
     """What to type: the path of a command and its arguments."""
     command = ctx.command
-    shown = [
-        one for one in command.get_params(ctx) if isinstance(one, click.Option) and "--help" not in one.opts
-    ]
     arguments = [one.make_metavar(ctx) for one in command.get_params(ctx) if isinstance(one, click.Argument)]
-    return " ".join([ctx.command_path, *(["[OPTIONS]"] if shown else []), *arguments])
+    options = ["[OPTIONS]"] if _shown_options(command, ctx) else []
+    return " ".join([ctx.command_path, *options, *arguments])
+
+
+def _shown_options(command: click.Command, ctx: click.Context) -> list[click.Option]:
+    """The flags that help is about: all but `--help` itself."""
+    return [
+        one
+        for one in command.get_params(ctx)
+        if isinstance(one, click.Option) and not one.hidden and "--help" not in one.opts
+    ]
 
 
 def usage_exit_code(error: click.UsageError) -> int:

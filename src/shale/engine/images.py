@@ -9,11 +9,12 @@ from typing import Any, Final
 from shale.engine.image import Image
 from shale.engine.parts import Parts
 from shale.engine.transfers import Policy, Transfers
+from shale.engine.verbs import ArchiveVerbs
 from shale.errors import Invalid, NotFound
 from shale.events import Listener, silent
 from shale.image.filters import LIST_FILTERS, PRUNE_FILTERS, ImageFilters, parse_filters
-from shale.image.history import HistoryEntry, image_history, image_layers
-from shale.image.inspect import inspect_image
+from shale.image.history import HistoryEntry, artifact_layers, image_history, image_layers
+from shale.image.inspect import inspect_artifact, inspect_image
 from shale.image.instants import parse_until
 from shale.image.listing import ImageSummary, list_images
 from shale.image.pull import Pulled
@@ -30,7 +31,7 @@ __all__ = ["Images"]
 _ALL: Final = "all"
 
 
-class Images:
+class Images(ArchiveVerbs):
     """The images of one engine's store. Safe to use from threads."""
 
     def __init__(self, parts: Parts) -> None:
@@ -39,7 +40,7 @@ class Images:
         Args:
             parts: of an open engine.
         """
-        self._parts = parts
+        super().__init__(parts)
         self._store = parts.store
         self._host = parts.settings.host
 
@@ -151,9 +152,12 @@ class Images:
 
         Raises:
             NotFound: no such image, or not for that platform.
-            Invalid: the name is malformed, or means an artifact.
+            Invalid: the name is malformed.
         """
         summary = self.find(name)
+        if not summary.platforms:
+            layers = artifact_layers(self._store, summary.target)
+            return Image(summary, None, layers, inspect_artifact(self._store, summary))
         chosen = select_platform(summary, platform, self._host)
         return Image(
             summary,
@@ -165,6 +169,8 @@ class Images:
     def inspect(self, name: str, *, platform: str | None = None) -> Mapping[str, Any]:
         """Everything about one image, as `docker image inspect` shows it; errors as `get`."""
         summary = self.find(name)
+        if not summary.platforms:
+            return inspect_artifact(self._store, summary)
         return inspect_image(self._store, summary, select_platform(summary, platform, self._host))
 
     def history(self, name: str, *, platform: str | None = None) -> Sequence[HistoryEntry]:

@@ -16,7 +16,7 @@ from shale.store.check import ABANDONED, check
 from shale.store.collect import GRACE
 from shale.store.database import DatabaseDamaged
 from shale.store.findings import CheckProgress, CheckReport, Damage, Leftover
-from shale.store.ingest import ingest_key
+from shale.store.ingests import ingest_key
 from shale.store.repair import repair
 from shale.store.store import Store, open_store
 from store_images import Registry, keep_image, keep_index, make_image, make_index, noise, put

@@ -14,11 +14,11 @@ from shale.oci.descriptor import Descriptor
 from shale.oci.digest import DiffID, Digest
 from shale.oci.document import encode_document
 from shale.oci.manifest import Manifest
-from shale.store.content import Source
+from shale.store.content import LayerRecord, Source
 from shale.store.store import Store, open_store
 from store_images import Image, keep_image
 
-__all__ = ["add_image", "add_images", "build_image", "tar_of"]
+__all__ = ["add_image", "add_images", "build_image", "keep", "tar_of"]
 
 
 def tar_of(files: Mapping[str, bytes]) -> bytes:
@@ -88,9 +88,25 @@ def build_image(
 def add_image(root: Path, image: Image, *names: str, source: Source | None = None) -> Digest:
     """Put an image into the store at a folder, under names; without any it is dangling."""
     with open_store(root) as store:
-        for name in names or (None,):
-            keep_image(store, image, name, source=source)
+        return keep(store, image, *names, source=source)
+
+
+def keep(store: Store, image: Image, *names: str, source: Source | None = None) -> Digest:
+    """Put an image into an open store, its layers measured as a pull measures them."""
+    for name in names or (None,):
+        keep_image(store, image, name, source=source)
+    with store.database.write() as tx:
+        records = [
+            LayerRecord(Digest.of(tar), DiffID.of(tar), len(tar), _content_size(tar)) for tar in image.layers
+        ]
+        store.content.record_layers(tx, records)
+        store.content.record_from_blobs(tx, image.digest)
     return image.digest
+
+
+def _content_size(tar: bytes) -> int:
+    with tarfile.open(fileobj=io.BytesIO(tar)) as archive:
+        return sum(member.size for member in archive)
 
 
 def add_images(store: Store, count: int) -> None:
@@ -100,4 +116,4 @@ def add_images(store: Store, count: int) -> None:
         image = build_image(
             layers=(base, {"app": f"{number}\n".encode()}), config={"Labels": {"n": str(number)}}
         )
-        keep_image(store, image, f"docker.io/team/app-{number}:v1")
+        keep(store, image, f"docker.io/team/app-{number}:v1")

@@ -5,12 +5,15 @@ from __future__ import annotations
 import importlib
 import textwrap
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 
 from shale.cli.exit import BAD_FLAG, FAILED
 from shale.cli.tree import Entry, aliases
+
+if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
 
 __all__ = ["CONTEXT", "Command", "Group", "LazyGroup"]
 
@@ -53,7 +56,7 @@ class Group(click.Group):
     def resolve_command(self, ctx: click.Context, args: list[str]) -> Any:
         """Find a subcommand."""
         name = args[0]
-        if not name.startswith("-") and self.get_command(ctx, name) is None:
+        if not ctx.resilient_parsing and not name.startswith("-") and self.get_command(ctx, name) is None:
             path = ctx.command_path
             guess = _nearest(name, self.list_commands(ctx))
             hint = f"\n\nDid you mean {guess}?" if guess else ""
@@ -109,6 +112,15 @@ class LazyGroup(Group):
         module = importlib.import_module(f"shale.cli.commands.{entry.module}")
         command: click.Command = module.command
         return command
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        """The commands that begin so, without importing them, or the flags."""
+        if incomplete.startswith("-"):
+            return super().shell_complete(ctx, incomplete)
+        from click.shell_completion import CompletionItem  # noqa: PLC0415 - only while a shell completes
+
+        rows = (row for _, rows in self.sections(ctx) for row in rows)
+        return [CompletionItem(name, help=text) for name, text in rows if name.startswith(incomplete)]
 
     def sections(self, ctx: click.Context) -> list[tuple[str, list[tuple[str, str]]]]:
         """The commands, without importing them."""

@@ -12,6 +12,7 @@ import click
 
 from shale.cli.exit import FAILED, complain, exit_code
 from shale.cli.framework import CONTEXT, Group, LazyGroup, show_help, usage_exit_code, usage_line
+from shale.cli.naming import COMPLETION
 from shale.cli.session import Session
 from shale.cli.tree import GROUPS, TOP
 from shale.errors import ShaleError
@@ -78,6 +79,10 @@ def run(arguments: Sequence[str]) -> int:
     Returns:
         The exit code.
     """
+    if os.environ.get(COMPLETION):
+        from shale.cli.shells import register  # noqa: PLC0415 - only while a shell completes
+
+        register()
     debug = "-D" in arguments or "--debug" in arguments
     try:
         code = _root().main(list(arguments), prog_name="shale", standalone_mode=False)

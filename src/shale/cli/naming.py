@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     import click
     from click.shell_completion import CompletionItem
 
-__all__ = ["image_names"]
+__all__ = ["COMPLETION", "image_names"]
+
+COMPLETION: Final = "_SHALE_COMPLETE"
+"""The variable through which a shell's script asks; click answers it before it runs a command."""
 
 
 def image_names(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:  # noqa: ARG001 - click's signature

@@ -22,7 +22,7 @@ __all__ = ["command"]
 @click.option("--listen", default="127.0.0.1:5000", metavar="address",
               help="HOST:PORT to listen on; port 0 takes a free one (default 127.0.0.1:5000)")  # fmt: skip
 @click.option("--data", type=click.Path(path_type=Path), default=None, metavar="folder",
-              help="Where to keep the content (default: the folder NAME-registry beside the store)")  # fmt: skip
+              help="Where to keep the content (default: NAME-registry beside the store)")  # fmt: skip
 @click.option("--no-delete", is_flag=True, help="Refuse to delete manifests, tags and blobs")
 @pass_session
 def command(session: Session, *, listen: str, data: Path | None, no_delete: bool) -> None:  # noqa: D103

@@ -17,6 +17,8 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from shale.engine.engine import Engine as Engine
+    from shale.engine.follow import Following as Following
+    from shale.engine.follow import follow as follow
     from shale.engine.image import Image as Image
     from shale.engine.images import Images as Images
     from shale.errors import ShaleError as ShaleError
@@ -25,17 +27,30 @@ if TYPE_CHECKING:
     from shale.oci.platform import Platform as Platform
     from shale.oci.reference import Reference as Reference
 
-__all__ = ["Digest", "Engine", "Image", "ImageSummary", "Images", "Platform", "Reference", "ShaleError"]
+__all__ = [
+    "Digest",
+    "Engine",
+    "Following",
+    "Image",
+    "ImageSummary",
+    "Images",
+    "Platform",
+    "Reference",
+    "ShaleError",
+    "follow",
+]
 
 _HOMES = {
     "Digest": "shale.oci.digest",
     "Engine": "shale.engine.engine",
+    "Following": "shale.engine.follow",
     "Image": "shale.engine.image",
     "ImageSummary": "shale.image.listing",
     "Images": "shale.engine.images",
     "Platform": "shale.oci.platform",
     "Reference": "shale.oci.reference",
     "ShaleError": "shale.errors",
+    "follow": "shale.engine.follow",
 }
 
 

@@ -7,11 +7,14 @@ number of the signal to an interrupt.
 from __future__ import annotations
 
 import signal
+import sys
+from contextlib import suppress
 from typing import Final
 
+from shale.cli.render.safe import escape_controls
 from shale.errors import Cancelled, ShaleError
 
-__all__ = ["BAD_FLAG", "FAILED", "exit_code"]
+__all__ = ["BAD_FLAG", "FAILED", "complain", "exit_code"]
 
 FAILED: Final = 1
 BAD_FLAG: Final = 125
@@ -20,3 +23,14 @@ BAD_FLAG: Final = 125
 def exit_code(error: ShaleError) -> int:
     """The exit code for an error."""
     return 128 + signal.SIGINT if isinstance(error, Cancelled) else FAILED
+
+
+def complain(text: str) -> None:
+    """Tell a person what went wrong, on standard error, after what was printed so far.
+
+    Args:
+        text: it may quote a registry or an image: what would steer a terminal is shown instead.
+    """
+    with suppress(OSError, ValueError):
+        sys.stdout.flush()
+    sys.stderr.write(f"shale: {escape_controls(text, keep=chr(10))}\n")

@@ -12,8 +12,8 @@ from shale.engine.transfers import Policy, Transfers
 from shale.errors import Invalid, NotFound
 from shale.events import Listener, silent
 from shale.image.filters import LIST_FILTERS, PRUNE_FILTERS, ImageFilters, parse_filters
-from shale.image.history import HistoryEntry, image_history, image_layers
-from shale.image.inspect import inspect_image
+from shale.image.history import HistoryEntry, artifact_layers, image_history, image_layers
+from shale.image.inspect import inspect_artifact, inspect_image
 from shale.image.instants import parse_until
 from shale.image.listing import ImageSummary, list_images
 from shale.image.pull import Pulled
@@ -151,9 +151,12 @@ class Images:
 
         Raises:
             NotFound: no such image, or not for that platform.
-            Invalid: the name is malformed, or means an artifact.
+            Invalid: the name is malformed.
         """
         summary = self.find(name)
+        if not summary.platforms:
+            layers = artifact_layers(self._store, summary.target)
+            return Image(summary, None, layers, inspect_artifact(self._store, summary))
         chosen = select_platform(summary, platform, self._host)
         return Image(
             summary,
@@ -165,6 +168,8 @@ class Images:
     def inspect(self, name: str, *, platform: str | None = None) -> Mapping[str, Any]:
         """Everything about one image, as `docker image inspect` shows it; errors as `get`."""
         summary = self.find(name)
+        if not summary.platforms:
+            return inspect_artifact(self._store, summary)
         return inspect_image(self._store, summary, select_platform(summary, platform, self._host))
 
     def history(self, name: str, *, platform: str | None = None) -> Sequence[HistoryEntry]:

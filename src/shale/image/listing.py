@@ -52,7 +52,7 @@ class ImageSummary:
         added: when it came into the store, seconds since the epoch.
         size: bytes of the files of the best platform, as docker counts.
         labels: of the best platform.
-        names: tags that point at it.
+        names: tags that point at it, the oldest first.
         digests: repositories under which its digest is known.
     """
 
@@ -81,7 +81,7 @@ def list_images(store: Store, host: Platform) -> list[ImageSummary]:
     """
     with store.database.read() as tx:
         rows = image_rows(tx)
-        named = tx.rows("SELECT name, digest FROM names ORDER BY name")
+        named = tx.rows("SELECT name, digest FROM names ORDER BY since, name")
     names: defaultdict[str, list[Reference]] = defaultdict(list)
     for name, target in named:
         names[target].append(Reference.parse(name))

@@ -5,6 +5,7 @@ limits and never written again: the bytes that were received are the document, t
 
 Never: a digest, a size or a name from outside is used before a parser of this package has accepted it.
 
-Reading order: `digest`, `mediatype`, `descriptor`, `platform`, `manifest`, `config`, `reference`.
+Reading order: `digest`, `mediatype`, `document`, `descriptor`, `architecture`, `platform`, `manifest`,
+`config`, `pattern`, `reference`.
 Specifications: image-spec 1.1 (all), distribution-spec 1.1 (names), distribution/reference (grammar).
 """

@@ -11,7 +11,8 @@ import click
 
 from shale.cli.framework import Command
 from shale.cli.options import filter_option, format_option, no_trunc_option, quiet_option
-from shale.cli.render.rows import Styles, choose_format, write_rows
+from shale.cli.output import print_rows
+from shale.cli.render.rows import Styles, choose_format
 from shale.cli.render.units import human_duration, human_size
 from shale.cli.session import Session, pass_session
 from shale.image.listing import ImageSummary
@@ -118,7 +119,7 @@ def command(  # noqa: D103 - the help above is its documentation
     wanted = _patterns([*filters, *patterns])
     rows = [row for image in images for row in _rows(image, wanted, digests=digests, trunc=not no_trunc)]
     style = Styles(_WITH_DIGESTS if digests else _TABLE)
-    session.print(write_rows(rows, choose_format(template, style, quiet=quiet), _COLUMNS), end="")
+    print_rows(session, rows, choose_format(template, style, quiet=quiet), _COLUMNS)
 
 
 def _patterns(filters: Sequence[str]) -> list[str]:

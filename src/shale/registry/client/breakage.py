@@ -31,8 +31,9 @@ def breakage(error: Exception, url: str) -> Exception:
     cause: BaseException = error
     while isinstance(cause, exceptions.MaxRetryError | exceptions.ProxyError) and cause.args[1:]:
         cause = cause.args[1]
-    if isinstance(cause, exceptions.ReadTimeoutError | TimeoutError):
-        return TransferStalled(f"{where} sends nothing, or next to nothing")
+    inner = _inner(cause)
+    if isinstance(cause, exceptions.ReadTimeoutError) or isinstance(inner, TimeoutError):
+        return TransferStalled(f"{where} has stopped, or is too slow: next to nothing came through in time")
     if isinstance(cause, exceptions.ConnectTimeoutError | exceptions.NewConnectionError):
         return ConnectFailed(f"cannot connect to {where}: {printable(str(cause))}")
     text = printable(str(cause))
@@ -42,6 +43,8 @@ def breakage(error: Exception, url: str) -> Exception:
                 f"{where}: the certificate is not trusted ({_tls_reason(text)}); add its authority to "
                 "certs.d, or mark the registry as insecure"
             )
+        if "EOF occurred" in text or "UNEXPECTED_EOF" in text:
+            return ConnectionCut(f"{where} ended the TLS connection without a word")
         return NoTls(f"{where}: the TLS connection failed ({_tls_reason(text)})")
     if isinstance(cause, exceptions.ProtocolError | http.client.HTTPException | OSError):
         return ConnectionCut(f"{where} ended the connection: {_cut_reason(cause)}")
@@ -54,8 +57,13 @@ def _tls_reason(text: str) -> str:
     return reason.partition(" (_ssl.c")[0].lower()
 
 
+def _inner(cause: BaseException) -> BaseException:
+    """What urllib3 wrapped; a send that timed out comes as `ProtocolError`, unlike a receive."""
+    return cause.args[1] if len(cause.args) > 1 and isinstance(cause.args[1], BaseException) else cause
+
+
 def _cut_reason(cause: BaseException) -> str:
-    inner = cause.args[1] if len(cause.args) > 1 and isinstance(cause.args[1], BaseException) else cause
+    inner = _inner(cause)
     if isinstance(inner, http.client.IncompleteRead | exceptions.IncompleteRead):
         return "the answer is incomplete"
     if isinstance(inner, OSError) and inner.strerror:

@@ -98,6 +98,13 @@ def test_insecure_registry_needs_no_authority(secure: ssl.SSLContext) -> None:
         assert fetch(registry, plain_http=False, change=trusting(Tls(verify=False))) == DATA
 
 
+def test_cut_within_tls_is_continued(secure: ssl.SSLContext) -> None:
+    with BadRegistry(secure) as registry:
+        cut = [Content(DATA, cut_at=100 * step, reset=True) for step in range(3)]
+        registry.script("GET", PATH, *cut, Content(DATA))
+        assert fetch(registry, plain_http=False, change=trusting(Tls(verify=False))) == DATA
+
+
 def test_authority_file_that_is_missing_is_named(tmp_path: Path) -> None:
     with BadRegistry() as registry, pytest.raises(UntrustedServer, match=r"gone\.crt"):
         fetch(registry, plain_http=False, change=trusting(Tls(authorities=(tmp_path / "gone.crt",))))

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import random
+import socket
+import threading
 
 import pytest
 
 from faults.bad_registry import BadRegistry, Reply, Step
-from faults.clients import described, opener, rig
+from faults.clients import SHORT, STEADY, described, opener, rig
+from shale.registry.client.cancel import Cancellation, Stopped
 from shale.registry.client.endpoint import Credential
-from shale.registry.client.failures import BadAnswer, RefusedTarget
+from shale.registry.client.failures import BadAnswer, RefusedTarget, TransferStalled
+from shale.registry.client.retry import RetryPolicy
+from shale.registry.client.session import UploadSession
 from shale.registry.protocol import blob_path
 
 DATA = random.Random(2).randbytes(300_000)
@@ -101,3 +106,21 @@ def test_exists(status: int, there: bool) -> None:
         made = rig(registry.host)
         with made.client:
             assert made.repository().uploads.exists(DESCRIPTOR.digest) is there
+
+
+@pytest.mark.parametrize("ending", ["stall", "cancel"])
+def test_registry_that_stops_reading_is_given_up(ending: str) -> None:
+    content = bytes(50_000_000)  # more than the sockets of both ends keep
+    cancel = Cancellation()
+    with socket.create_server(("127.0.0.1", 0)) as deaf:
+        host = f"127.0.0.1:{deaf.getsockname()[1]}"
+        timeouts = SHORT if ending == "stall" else STEADY
+        made = rig(host, timeouts=timeouts, cancel=cancel, policy=RetryPolicy(attempts=1))
+
+        def stop(_: int) -> None:
+            if ending == "cancel":
+                threading.Timer(0.05, cancel.cancel).start()
+
+        session = UploadSession(f"http://{host}{SESSION}")
+        with made.client, pytest.raises(TransferStalled if ending == "stall" else Stopped):
+            made.repository().uploads.put(described(content), opener(content), stop, session)

@@ -59,7 +59,9 @@ def _chosen(patterns: Sequence[str], *, quick: bool) -> list[Row]:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser("python -m bench", description="Measure shale and its peers in turn.")
-    parser.add_argument("rows", nargs="*", metavar="ROW", help="which rows, as patterns: 'pull/*' (default all)")
+    parser.add_argument(
+        "rows", nargs="*", metavar="ROW", help="which rows, as patterns: 'pull/*' (default all)"
+    )
     parser.add_argument("--rounds", type=int, help=f"rounds after the warm-up (default {_FULL})")
     parser.add_argument("--quick", action="store_true", help="few rounds, and without the rows that take long")
     parser.add_argument("--list", action="store_true", help="say which rows there are, and measure nothing")

@@ -53,7 +53,9 @@ def _fetching(
                 return measure(argv(str(disk)), stage.env, stage.log)
 
         yield (
-            Contestant(SKOPEO, partial(once, lambda disk: _skopeo(f"docker://{name}", f"oci:{disk}/oci:latest"))),
+            Contestant(
+                SKOPEO, partial(once, lambda disk: _skopeo(f"docker://{name}", f"oci:{disk}/oci:latest"))
+            ),
             Contestant(ours, partial(once, lambda disk: command(stage, disk, name))),
         )
 

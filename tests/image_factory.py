@@ -1,4 +1,4 @@
-"""Images for tests of the command line: true ones, with layers that are tars, put into a store by the library."""
+"""Images for tests of the command line: layers that are tars, put into a store by the library."""
 
 from __future__ import annotations
 
@@ -54,19 +54,28 @@ def build_image(
         platform: os and architecture.
     """
     tars = tuple(tar_of(files) for files in layers)
-    steps: Sequence[Mapping[str, Any]] = history if history is not None else [
-        *({"created": created, "created_by": f"/bin/sh -c #(nop) ADD layer-{number}"} for number in range(len(tars))),
-        {"created": created, "created_by": 'CMD ["/bin/sh"]', "comment": "buildkit", "empty_layer": True},
-    ]
-    raw_config = json.dumps({
-        "architecture": platform[1],
-        "os": platform[0],
-        "created": created,
-        "author": "someone",
-        "config": {"Cmd": ["/bin/sh"], **(config or {})},
-        "rootfs": {"type": "layers", "diff_ids": [str(DiffID.of(tar)) for tar in tars]},
-        "history": list(steps),
-    }).encode()
+    steps: Sequence[Mapping[str, Any]] = (
+        history
+        if history is not None
+        else [
+            *(
+                {"created": created, "created_by": f"/bin/sh -c #(nop) ADD layer-{number}"}
+                for number in range(len(tars))
+            ),
+            {"created": created, "created_by": 'CMD ["/bin/sh"]', "comment": "buildkit", "empty_layer": True},
+        ]
+    )
+    raw_config = json.dumps(
+        {
+            "architecture": platform[1],
+            "os": platform[0],
+            "created": created,
+            "author": "someone",
+            "config": {"Cmd": ["/bin/sh"], **(config or {})},
+            "rootfs": {"type": "layers", "diff_ids": [str(DiffID.of(tar)) for tar in tars]},
+            "history": list(steps),
+        }
+    ).encode()
     manifest = Manifest(
         schema_version=2,
         media_type=mediatype.OCI_MANIFEST,
@@ -88,5 +97,7 @@ def add_images(store: Store, count: int) -> None:
     """Fill a store with `count` small images that share their base."""
     base = {"etc/os-release": b"ID=base\n"}
     for number in range(count):
-        image = build_image(layers=(base, {"app": f"{number}\n".encode()}), config={"Labels": {"n": str(number)}})
+        image = build_image(
+            layers=(base, {"app": f"{number}\n".encode()}), config={"Labels": {"n": str(number)}}
+        )
         keep_image(store, image, f"docker.io/team/app-{number}:v1")

@@ -9,6 +9,7 @@ from typing import Any, Final
 from shale.engine.image import Image
 from shale.engine.parts import Parts
 from shale.engine.transfers import Policy, Transfers
+from shale.engine.verbs import ArchiveVerbs
 from shale.errors import Invalid, NotFound
 from shale.events import Listener, silent
 from shale.image.filters import LIST_FILTERS, PRUNE_FILTERS, ImageFilters, parse_filters
@@ -30,7 +31,7 @@ __all__ = ["Images"]
 _ALL: Final = "all"
 
 
-class Images:
+class Images(ArchiveVerbs):
     """The images of one engine's store. Safe to use from threads."""
 
     def __init__(self, parts: Parts) -> None:
@@ -39,7 +40,7 @@ class Images:
         Args:
             parts: of an open engine.
         """
-        self._parts = parts
+        super().__init__(parts)
         self._store = parts.store
         self._host = parts.settings.host
 

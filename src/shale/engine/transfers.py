@@ -139,7 +139,12 @@ class Transfers:
             origin = Source(references[0].registry, references[0].repository)
             pusher = Pusher(store, self.listener, self.cancel, jobs=_JOBS)
             for target, tags in by_target.items():
-                pushed += pusher.push(target, repository, tags, wanted, host, origin)
+                done = pusher.push(target, repository, tags, wanted, host, origin)
+                pushed += done
+                if any(one.digest == target for one in done):
+                    with store.database.write() as tx:
+                        known = references[0].with_digest(target)
+                        store.names.move(tx, known, target, f"push {known.familiar_name}")
         return pushed
 
 

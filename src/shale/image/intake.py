@@ -227,6 +227,8 @@ class Intake:
 
     def _fill(self, source: Source, descriptor: Descriptor, sink: _Sink, ingest: Ingest) -> LayerFacts | None:
         short, size = descriptor.digest.short, descriptor.size
+        if sink.offset > size:
+            sink.restart()
         if sink.offset != size:
             source.fetch(descriptor, sink)
         self._listener(LayerProgress(short, LayerState.VERIFYING, size, size))

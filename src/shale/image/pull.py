@@ -158,7 +158,14 @@ class Puller:
                 changed = self._point(tx, reference, graph.root.digest, command)
         return Pulled(reference, graph.root.digest, changed)
 
-    def bring(self, source: Source, wanted: Digest | str, platform: Platform | None, lease: Lease) -> Graph:
+    def bring(
+        self,
+        source: Source,
+        wanted: Digest | str,
+        platform: Platform | None,
+        lease: Lease,
+        missing: Callable[[Descriptor], bool] = lambda _: False,
+    ) -> Graph:
         """Bring a graph's bytes into the store; it has no rows and no name yet.
 
         Args:
@@ -166,6 +173,7 @@ class Puller:
             wanted: digest or tag of its root.
             platform: what to take of an index; None takes everything.
             lease: keeps what came, until `record` and a name or a root do.
+            missing: tells which children of an index the source lacks, where everything is taken.
         """
         source = _StoreFirst(self._store, source)
         intake = Intake(self._store, self._listener, self._cancel.check)
@@ -174,7 +182,7 @@ class Puller:
             lease.protect([document.digest])
             intake.document(document)
 
-        graph = walk(source, source.document(wanted), platform, keep)
+        graph = walk(source, source.document(wanted), platform, keep, missing)
         lease.protect(blob.digest for blob in graph.blobs)
         for manifest in graph.manifests:
             if not manifest.is_image:

@@ -116,6 +116,26 @@ class TarScan:
         if not self._ended and (self._skip > self._slack or self._gathered or self._inside):
             raise TruncatedTar("it ends in the middle of an entry", self.position)
 
+    @property
+    def ended(self) -> bool:
+        """Whether the end of the archive has come: what follows does not matter."""
+        return self._ended
+
+    @property
+    def skippable(self) -> int:
+        """How many of the next bytes will not be looked at, whatever they are: the rest of a body."""
+        return self._skip
+
+    def skip(self, count: int) -> None:
+        """Take the next bytes unseen, so that whoever has a file can seek over a body.
+
+        Args:
+            count: at most `skippable`.
+        """
+        assert 0 <= count <= self._skip
+        self._skip -= count
+        self.position += count
+
     def _run(self, chunk: bytes | memoryview, at: int) -> int:
         """Go over plain headers and their bodies, from `at` to the first header that is not plain.
 

@@ -15,7 +15,8 @@ from shale.registry.client.endpoint import Endpoint
 from shale.registry.client.failures import printable
 from shale.registry.client.proxies import Proxies
 from shale.registry.client.request import Request
-from shale.registry.client.transport import Response, Transport
+from shale.registry.client.response import Response
+from shale.registry.client.transport import Transport
 from shale.version import shale_version
 
 __all__ = ["download"]

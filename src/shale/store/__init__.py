@@ -6,6 +6,6 @@ Invariants (docs/formats.md has the formats):
 - Nothing that a root or a living lease reaches is ever collected.
 
 Reading order: `blobs`, `ingest`, `ingests`, `database` and `schema`, `content`, `catalog`, `names`, `leases`,
-`collect`, `store` and `reserve`; then what finds damage: `findings`, `check` with `checkblobs`, `checkgraph` and `reach`; then what
-heals it: `actions`, `repair`, `rebuild` with `salvage`.
+`collect`, `store` and `reserve`; then what finds damage: `findings`, `check` with `checkblobs`, `checkgraph`
+and `reach`; then what heals it: `actions`, `repair`, `rebuild` with `salvage`.
 """

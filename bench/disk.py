@@ -7,6 +7,7 @@ long: whoever comes second would pay for the first.
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -28,12 +29,19 @@ class Disks:
 
     @contextmanager
     def fresh(self) -> Iterator[Path]:
-        """An empty folder: the root of a new file system, where that is possible; gone afterwards."""
+        """An empty folder on a file system of its own, where that is possible; gone afterwards."""
         point = self.ground.fresh("disk")
-        if not self.loop:
+        with self.over(point):
             yield point
+        shutil.rmtree(point)
+
+    @contextmanager
+    def over(self, point: Path) -> Iterator[None]:
+        """Lay an empty file system over a folder; what was in it comes back afterwards."""
+        if not self.loop:
+            yield
             return
-        image = point.with_suffix(".img")
+        image = self.ground.fresh("image") / "ext4"
         with image.open("wb") as file:
             file.truncate(_SIZE)
         # Tables that the kernel would go on writing later would fall into somebody's time.
@@ -43,12 +51,11 @@ class Disks:
         options = "loop,noatime,noinit_itable"
         run([tool("mount", "mount"), "-t", "ext4", "-o", options, str(image), str(point)], env=env)
         try:
-            yield point
+            yield
         finally:
             # Whatever was not synced is written here, in nobody's time.
             run([tool("umount", "mount"), str(point)], env=env)
-            point.rmdir()
-            image.unlink()
+            shutil.rmtree(image.parent)
 
 
 def disks_on(ground: Ground) -> Disks:

@@ -1,4 +1,4 @@
-"""An image with one layer of a gigabyte, half of it random, for what must not grow with the size of an image."""
+"""An image with one layer of a gigabyte, half of it random: what must not grow with an image's size."""
 
 from __future__ import annotations
 

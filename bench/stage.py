@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -28,8 +29,13 @@ class Stage:
     @contextmanager
     def own_ground(self) -> Iterator[Ground]:
         """A ground on a fresh disk, for a peer that keeps something."""
-        with self.disks.fresh() as folder, Ground(folder, os.environ) as ground:
-            yield ground
+        with Ground(self.ground.folder.parent, os.environ) as ground:
+            rooms = [(room, stat.S_IMODE(room.stat().st_mode)) for room in ground.folder.iterdir()]
+            # The disk lies over the ground and not below it: podman takes paths of at most 50 characters.
+            with self.disks.over(ground.folder):
+                for room, mode in rooms:
+                    room.mkdir(mode, exist_ok=True)
+                yield ground
 
     @property
     def log(self) -> Path:

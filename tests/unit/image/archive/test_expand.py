@@ -9,6 +9,7 @@ import lzma
 import os
 import sys
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -29,7 +30,12 @@ def _zstd(content: bytes) -> bytes:
     return zstd.compress(content, options={int(zstd.CompressionParameter.checksum_flag): 1})
 
 
-PACK = {"gzip": gzip.compress, "zstd": _zstd, "xz": lzma.compress, "bzip2": bz2.compress}
+PACK: dict[str, Callable[[bytes], bytes]] = {
+    "gzip": gzip.compress,
+    "zstd": _zstd,
+    "xz": lzma.compress,
+    "bzip2": bz2.compress,
+}
 
 
 def expand(packed: bytes, step: int = 1000) -> bytes:

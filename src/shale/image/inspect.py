@@ -8,10 +8,10 @@ from typing import Any
 
 from shale.image.history import image_config
 from shale.image.listing import ImageSummary, PlatformSummary
-from shale.oci.document import MAX_CONFIG
+from shale.oci.document import MAX_CONFIG, MAX_MANIFEST
 from shale.store.store import Store
 
-__all__ = ["inspect_image"]
+__all__ = ["inspect_artifact", "inspect_image"]
 
 
 def inspect_image(store: Store, image: ImageSummary, platform: PlatformSummary) -> dict[str, Any]:
@@ -56,6 +56,23 @@ def inspect_image(store: Store, image: ImageSummary, platform: PlatformSummary) 
         "size": store.blobs.size(platform.manifest),
     }
     return shown
+
+
+def inspect_artifact(store: Store, image: ImageSummary) -> dict[str, Any]:
+    """What is kept of an artifact (or of an index without images): its names and its manifest."""
+    raw = store.blobs.read(image.target, MAX_MANIFEST)
+    return {
+        "Id": str(image.id),
+        "RepoTags": [name.familiar for name in image.names],
+        "RepoDigests": _digests(image),
+        "Metadata": {"LastTagTime": _time(image.added)},
+        "Descriptor": {
+            "mediaType": store.content.manifest(image.target).media_type,
+            "digest": str(image.target),
+            "size": len(raw),
+        },
+        "Manifest": json.loads(raw),
+    }
 
 
 def _digests(image: ImageSummary) -> list[str]:

@@ -17,13 +17,17 @@ from shale.image.ports import Document, Source
 from shale.layer.verify import LayerFacts, LayerScanner
 from shale.oci.descriptor import Descriptor
 from shale.oci.digest import DiffID, Digest
+from shale.store.blobs import BlobDamaged
 from shale.store.content import LayerRecord
-from shale.store.ingest import DigestMismatch, Ingest, IngestNote, SizeMismatch, ingest_key
+from shale.store.ingest import DigestMismatch, Ingest, IngestNote, SizeMismatch
+from shale.store.ingests import ingest_key
 from shale.store.store import Store
 
 __all__ = ["DiffIDMismatch", "Intake"]
 
 _READ: Final = 1024 * 1024
+_LARGE: Final = 1024 * 1024
+"""Bytes from which on a layer is worth threads of its own."""
 
 
 class DiffIDMismatch(Corrupt):
@@ -43,8 +47,8 @@ class _Inspection:
     that is another matter than an image that is broken where it comes from.
     """
 
-    def __init__(self, *, inflate: bool) -> None:
-        self._reader = LayerScanner() if inflate else None
+    def __init__(self, size: int, *, inflate: bool) -> None:
+        self._reader = LayerScanner(threads=size >= _LARGE) if inflate else None
         self._failure: ShaleError | None = None
 
     def feed(self, chunk: memoryview) -> None:
@@ -83,7 +87,7 @@ class _Sink:
         self._listener = listener
         self._check = check
         self._inflate = inflate
-        self._inspection = _Inspection(inflate=inflate)
+        self._inspection = _Inspection(descriptor.size, inflate=inflate)
         self.resumed = ingest.resume(self._inspection.feed) > 0
 
     @property
@@ -111,7 +115,7 @@ class _Sink:
         self.resumed = False
         self._ingest.restart()
         self._inspection.close()
-        self._inspection = _Inspection(inflate=self._inflate)
+        self._inspection = _Inspection(self._descriptor.size, inflate=self._inflate)
 
     def facts(self) -> LayerFacts | None:
         return self._inspection.facts()
@@ -190,7 +194,7 @@ class Intake:
 
     def document(self, document: Document) -> None:
         """Keep a manifest or an index as the bytes that it is; its row is written with the image's."""
-        if self._store.blobs.holds(document.digest, len(document.raw)):
+        if self._store.content.holds(document.digest, len(document.raw)):
             return
         key = ingest_key(document.digest)
         with self._store.ingests.open(key, algorithm=document.digest.algorithm, waiting=self._check) as ingest:
@@ -205,7 +209,7 @@ class Intake:
         with self._store.ingests.open(key, algorithm=algorithm, waiting=self._check) as ingest:
             if self._store.blobs.holds(descriptor.digest, descriptor.size):
                 # Somebody else brought it while we waited, or a killed process left it without a row.
-                with suppress(DigestMismatch):
+                with suppress(BlobDamaged):
                     facts = self._read_stored(descriptor, inflate=inflate)
                     ingest.discard()
                     return facts
@@ -224,6 +228,8 @@ class Intake:
 
     def _fill(self, source: Source, descriptor: Descriptor, sink: _Sink, ingest: Ingest) -> LayerFacts | None:
         short, size = descriptor.digest.short, descriptor.size
+        if sink.offset > size:
+            sink.restart()
         if sink.offset != size:
             source.fetch(descriptor, sink)
         self._listener(LayerProgress(short, LayerState.VERIFYING, size, size))
@@ -234,20 +240,16 @@ class Intake:
         return facts
 
     def _read_stored(self, descriptor: Descriptor, *, inflate: bool) -> LayerFacts | None:
-        """Verify a blob that lies in the store without a row."""
-        hasher = descriptor.digest.new_hasher()
-        reader = _Inspection(inflate=inflate)
+        """Take a blob that lies in the store without a row: verify it, and look into it."""
+        self._store.blobs.adopt(descriptor.digest)
+        inspection = _Inspection(descriptor.size, inflate=inflate)
         view = memoryview(bytearray(_READ))
         try:
             with self._store.blobs.open(descriptor.digest) as blob:
                 handle = blob.fileno()
-                while count := os.readv(handle, [view]):
+                while inflate and (count := os.readv(handle, [view])):
                     self._check()
-                    hasher.update(view[:count])
-                    reader.feed(view[:count])
-            found = Digest.from_hasher(descriptor.digest.algorithm, hasher)
-            if found != descriptor.digest:
-                raise DigestMismatch(descriptor.digest, found)
-            return reader.facts()
+                    inspection.feed(view[:count])
+            return inspection.facts()
         finally:
-            reader.close()
+            inspection.close()

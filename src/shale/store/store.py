@@ -14,7 +14,7 @@ from shale.store.blobs import Blobs
 from shale.store.collect import Collector
 from shale.store.content import Content
 from shale.store.database import Database
-from shale.store.ingest import Ingests
+from shale.store.ingests import Ingests
 from shale.store.leases import Leases
 from shale.store.names import Names
 from shale.store.reserve import give_up_reserve, keep_reserve

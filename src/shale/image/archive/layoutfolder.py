@@ -29,7 +29,8 @@ from shale.linux.durable import disk_errors, make_folder, write_file
 from shale.oci.descriptor import Descriptor
 from shale.oci.document import MAX_MANIFEST
 from shale.store.blobs import BlobDamaged, Blobs
-from shale.store.ingest import DigestMismatch, Ingest, IngestNote, Ingests, SizeMismatch, ingest_key
+from shale.store.ingest import DigestMismatch, Ingest, IngestNote, SizeMismatch
+from shale.store.ingests import Ingests, ingest_key
 
 __all__ = ["LayoutFolder"]
 

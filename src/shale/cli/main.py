@@ -10,7 +10,7 @@ from pathlib import Path
 
 import click
 
-from shale.cli.exit import FAILED, complain, exit_code
+from shale.cli.exit import FAILED, INTERRUPTED, complain, exit_code
 from shale.cli.framework import CONTEXT, Group, LazyGroup, show_help, usage_exit_code, usage_line
 from shale.cli.naming import COMPLETION
 from shale.cli.session import Session
@@ -94,7 +94,7 @@ def run(arguments: Sequence[str]) -> int:
         return FAILED
     except (KeyboardInterrupt, click.Abort):
         complain("stopped; what came so far is kept")
-        return 130
+        return INTERRUPTED
     except BrokenPipeError:
         # Whoever read our output has gone: nothing to say, and nobody to say it to.
         with suppress(OSError):

@@ -11,13 +11,13 @@ import os
 from typing import Final
 
 import click
-from click.parser import split_arg_string
 from click.shell_completion import (
     CompletionItem,
     FishComplete,
     ShellComplete,
     ZshComplete,
     add_completion_class,
+    split_arg_string,
 )
 
 from shale.cli.naming import COMPLETION

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from shale.engine.image import Image
 from shale.engine.parts import Parts
-from shale.engine.transfers import Policy, Transfers
+from shale.engine.policy import Policy
 from shale.engine.verbs import ArchiveVerbs
 from shale.errors import Invalid, NotFound
 from shale.events import Listener, silent
@@ -17,14 +17,17 @@ from shale.image.history import HistoryEntry, artifact_layers, image_history, im
 from shale.image.inspect import inspect_artifact, inspect_image
 from shale.image.instants import parse_until
 from shale.image.listing import ImageSummary, list_images
-from shale.image.pull import Pulled
-from shale.image.push import Pushed
 from shale.image.remove import Removal, Remover
 from shale.image.resolve import ImageNotFound, find_image, select_platform
 from shale.oci.digest import Digest
 from shale.oci.reference import InvalidReference, Reference
-from shale.registry.client.cancel import Cancellation
 from shale.store.names import LogEntry
+
+if TYPE_CHECKING:
+    from shale.engine.transfers import Transfers
+    from shale.image.pull import Pulled
+    from shale.image.push import Pushed
+    from shale.registry.client.cancel import Cancellation
 
 __all__ = ["Images"]
 
@@ -67,8 +70,7 @@ class Images(ArchiveVerbs):
             Corrupt, Invalid: what came is not what it should be; nothing of it is named.
             Exhausted: the disk is full; what came is kept.
         """
-        transfers = Transfers(self._parts, listener, cancel or Cancellation())
-        pulled = transfers.pull(name, platform, policy)
+        pulled = self._transfers(listener, cancel).pull(name, platform, policy)
         shown = platform if platform != _ALL else None
         return self.get(str(pulled.reference), platform=shown)
 
@@ -81,7 +83,7 @@ class Images(ArchiveVerbs):
             Invalid: the name has a tag or a digest.
             ShaleError: as `pull`.
         """
-        return Transfers(self._parts, listener, Cancellation()).pull_all_tags(name, platform)
+        return self._transfers(listener, None).pull_all_tags(name, platform)
 
     def push(
         self,
@@ -119,7 +121,14 @@ class Images(ArchiveVerbs):
                 raise NotFound(f"an image does not exist locally with the tag: {first.familiar_name}")
         else:
             references = [reference.with_default_tag() for reference in references]
-        return Transfers(self._parts, listener, cancel or Cancellation()).push(references, platform)
+        return self._transfers(listener, cancel).push(references, platform)
+
+    def _transfers(self, listener: Listener, cancel: Cancellation | None) -> Transfers:
+        """What speaks to registries: the client costs more to import than a list of images takes."""
+        from shale.engine.transfers import Transfers  # noqa: PLC0415 - see above
+        from shale.registry.client.cancel import Cancellation  # noqa: PLC0415 - see above
+
+        return Transfers(self._parts, listener, cancel or Cancellation())
 
     def list(self, filters: Sequence[str] = ()) -> Sequence[ImageSummary]:
         """Images, the latest built first.

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, BinaryIO
 from shale.engine.parts import Parts
 from shale.engine.saveformat import SaveFormat
 from shale.events import Listener, silent
-from shale.registry.client.cancel import Cancellation
 
 if TYPE_CHECKING:
+    from shale.engine.archives import Archives
     from shale.engine.copies import Copied
     from shale.image.archive.load import Loaded
     from shale.image.rootfs import Imported
@@ -52,9 +52,7 @@ class ArchiveVerbs:
             NotFound: parts of it are not here.
             DiskFull, NoPermission, StorageFailure: the disk.
         """
-        from shale.engine.archives import Archives  # noqa: PLC0415 - not for those who only look
-
-        Archives(self._parts, listener, Cancellation()).save(names, to, format, platform)
+        self._archives(listener).save(names, to, format, platform)
 
     def load(
         self, source: Path | BinaryIO, *, platform: str | None = None, listener: Listener = silent
@@ -71,9 +69,7 @@ class ArchiveVerbs:
             Invalid: it is no archive of images, or malformed.
             Corrupt: its content is not what it says it is; that image gets no name.
         """
-        from shale.engine.archives import Archives  # noqa: PLC0415 - not for those who only look
-
-        return tuple(Archives(self._parts, listener, Cancellation()).load(source, platform))
+        return tuple(self._archives(listener).load(source, platform))
 
     def import_rootfs(
         self,
@@ -97,10 +93,7 @@ class ArchiveVerbs:
             Invalid: it is no tar, or a change is malformed.
             Corrupt: it is damaged.
         """
-        from shale.engine.archives import Archives  # noqa: PLC0415 - not for those who only look
-
-        archives = Archives(self._parts, silent, Cancellation())
-        return archives.import_rootfs(source, "-", name, changes, message, platform)
+        return self._archives(silent).import_rootfs(source, "-", name, changes, message, platform)
 
     def copy(
         self, source: str, destination: str, *, platform: str | None = None, listener: Listener = silent
@@ -117,5 +110,12 @@ class ArchiveVerbs:
             ShaleError: as `pull` and `push`.
         """
         from shale.engine.copies import Copies  # noqa: PLC0415 - not for those who only look
+        from shale.registry.client.cancel import Cancellation  # noqa: PLC0415 - as above
 
         return Copies(self._parts.settings, listener, Cancellation()).copy(source, destination, platform)
+
+    def _archives(self, listener: Listener) -> Archives:
+        from shale.engine.archives import Archives  # noqa: PLC0415 - not for those who only look
+        from shale.registry.client.cancel import Cancellation  # noqa: PLC0415 - as above
+
+        return Archives(self._parts, listener, Cancellation())

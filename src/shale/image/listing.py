@@ -51,7 +51,7 @@ class ImageSummary:
         created: when it was built, RFC 3339, or None.
         added: when it came into the store, seconds since the epoch.
         size: bytes of the files of the best platform, as docker counts.
-        labels: of the best platform.
+        labels_text: the labels of the best platform, as JSON.
         names: tags that point at it, the oldest first.
         digests: repositories under which its digest is known.
     """
@@ -62,9 +62,15 @@ class ImageSummary:
     created: str | None
     added: float
     size: int
-    labels: Mapping[str, str]
+    labels_text: str
     names: tuple[Reference, ...]
     digests: tuple[Reference, ...]
+
+    @property
+    def labels(self) -> Mapping[str, str]:
+        """The labels of the best platform; read when they are asked for, which most lists never do."""
+        labels: dict[str, str] = json.loads(self.labels_text)
+        return labels
 
     @property
     def is_dangling(self) -> bool:
@@ -97,14 +103,17 @@ def _summary(rows: Sequence[ImageRow], names: Sequence[Reference], host: Platfor
     images = [row for row in rows if row.image_id and not (row.platform or "").startswith("unknown")]
     ordered = _best_first(images, host)
     best = ordered[0] if ordered else rows[0]
+    platforms = tuple(_platform(row) for row in ordered)
+    # Nearly every image is one manifest for one platform: what was parsed for that is not parsed again.
+    simple = bool(platforms) and best.manifest == best.target
     return ImageSummary(
-        id=ImageID.parse(best.image_id or best.target),
-        target=Digest.parse(best.target),
-        platforms=tuple(_platform(row) for row in ordered),
+        id=platforms[0].id if platforms else ImageID.parse(best.target),
+        target=platforms[0].manifest if simple else Digest.parse(best.target),
+        platforms=platforms,
         created=best.created,
         added=best.added,
         size=best.size or 0,
-        labels=json.loads(best.labels) if best.labels else {},
+        labels_text=best.labels or "{}",
         names=tuple(name for name in names if name.tag is not None),
         digests=tuple(name for name in names if name.tag is None),
     )

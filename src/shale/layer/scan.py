@@ -21,6 +21,8 @@ from shale.layer.header import (
     LONG_LINK,
     LONG_NAME,
     RECORDS,
+    REGULAR,
+    SYMLINK,
     Format,
     Header,
     merge,
@@ -40,6 +42,10 @@ __all__ = ["TarScan"]
 
 _ZEROS: Final = bytes(BLOCK)
 _NOTHING: Final[Mapping[bytes, bytes]] = {}
+
+_FILES: Final = (REGULAR, GNU_SPARSE)
+_REGULAR: Final = ord(REGULAR)
+_SYMLINK: Final = ord(SYMLINK)
 
 _PLAIN: Final = re.compile(
     rb"(?:[0-7]{7}[ \0]){3}([0-7]{11})[ \0][0-7]{11}[ \0]([0-7]{6})[ \0]{2}[01256]"  # mode to kind: 100 to 157
@@ -61,7 +67,8 @@ class TarScan:
 
     Attributes:
         entries: how many there were so far.
-        content_size: the sum of their sizes in bytes, as Docker counts the SIZE of an image.
+        content_size: bytes of their files, as Docker counts the SIZE of an image: what lies in the folder of
+            an unpacked layer, a symbolic link being as long as its target, a hard link and a folder nothing.
         position: bytes of the stream so far.
     """
 
@@ -156,10 +163,14 @@ class TarScan:
             if total + 254 - sum(field) != int(found[2], 8):
                 break
             entries += 1
-            size = int(found[1], 8)
-            content += size
-            # Of the plain kinds only regular files have a body.
-            at += BLOCK + (size + 511 & ~511 if chunk[at + 156] == 0x30 else 0)
+            size = 0
+            if chunk[at + 156] == _REGULAR:  # of the plain kinds the only one with a body
+                size = int(found[1], 8)
+                content += size
+                at += size + 511 & ~511
+            elif chunk[at + 156] == _SYMLINK:
+                content += len(text(bytes(chunk[at + 157 : at + 257])))
+            at += BLOCK
         if at == begin:
             self._gathered += chunk[at : at + BLOCK]
             return at + BLOCK
@@ -191,8 +202,8 @@ class TarScan:
         """Pass over the rest of a body and its padding; a header comes next."""
         self._skip, self._slack = body + pad, pad
         self._collect(BLOCK, self._block, inside=False)
-        # A long name or link does not change what a plain header counts for; records may.
-        self._quick = self._on_entry is None and not self._records
+        # A long name does not change what a plain header counts for; records and a long link may.
+        self._quick = self._on_entry is None and not self._records and not self._link
 
     def _block(self, block: bytes) -> None:
         if block == _ZEROS:
@@ -290,7 +301,8 @@ class TarScan:
 
     def _entry(self, header: Header, rest: int) -> None:
         """Count an entry that is read to the end, of whose body `rest` bytes are still to come."""
-        self._count(1, header.size, header.offset)
+        size = header.size if header.kind in _FILES else len(header.link) if header.kind == SYMLINK else 0
+        self._count(1, size, header.offset)
         if self._on_entry is not None:
             self._on_entry(header)
         self._pass(rest, padding(header.stored))

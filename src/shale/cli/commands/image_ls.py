@@ -15,7 +15,7 @@ from shale.cli.output import print_rows
 from shale.cli.render.rows import Styles, choose_format
 from shale.cli.render.units import human_duration, human_size
 from shale.cli.session import Session, pass_session
-from shale.image.listing import ImageSummary
+from shale.image.listing import ImageSummary, list_images
 from shale.oci.reference import Reference
 
 __all__ = ["command"]
@@ -106,7 +106,11 @@ def command(  # noqa: D103 - the help above is its documentation
     repository: str | None,
 ) -> None:
     patterns = [f"reference={repository}"] if repository else []
-    images = session.engine.images.list([*filters, *patterns])
+    if filters or patterns:
+        images = session.engine.images.list([*filters, *patterns])
+    else:
+        # The library's other verbs cost more to import than this list takes.
+        images = list_images(session.engine.store, session.settings.host)
     if not show_all:
         images = [image for image in images if image.platforms]
     if sort != "created":

@@ -12,7 +12,8 @@ from shale.cli.naming import image_names
 from shale.cli.options import platform_option, quiet_option
 from shale.cli.progress import PlainProgress, TerminalProgress
 from shale.cli.session import Session, pass_session
-from shale.engine.transfers import Policy, Transfers
+from shale.engine.policy import Policy
+from shale.engine.transfers import Transfers
 from shale.events import Listener, Notice, silent
 from shale.oci.reference import Reference
 from shale.registry.client.cancel import Cancellation

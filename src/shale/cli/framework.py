@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib
-import textwrap
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final
 
@@ -175,6 +174,8 @@ def _plain_flags(params: list[click.Parameter], args: list[str]) -> list[str]:
 
 def _prose(text: str, width: int) -> str:
     """The words about a command, wrapped, each line of the source beginning one."""
+    import textwrap  # noqa: PLC0415 - only for help
+
     return "\n".join(textwrap.fill(line, width) for line in text.strip().split("\n"))
 
 
@@ -190,6 +191,8 @@ def _long(option: click.Option) -> str:
 
 def _options(options: list[click.Option], width: int) -> str:
     """Docker's two columns: `  -q, --quiet             Only show image IDs`."""
+    import textwrap  # noqa: PLC0415 - only for help
+
     rows = []
     for option in options:
         short = next((one for one in option.opts if not one.startswith("--")), "")

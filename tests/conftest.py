@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-pytest_plugins = ["peers.fixtures"]
+pytest_plugins = ["command_line", "peers.fixtures"]
 
 
 @pytest.hookimpl(tryfirst=True)

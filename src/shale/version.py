@@ -1,10 +1,10 @@
-"""Which shale this is; the distribution takes its version from here (`pyproject.toml`, `[tool.hatch.version]`)."""
+"""Which shale this is; the distribution takes its version from here (`[tool.hatch.version]`)."""
 
 from __future__ import annotations
 
 __all__ = ["VERSION", "shale_version", "version_line"]
 
-# Not asked of importlib.metadata, which reads folders and parses mail headers for longer than a list of images takes.
+# Not asked of importlib.metadata: that takes longer than a whole list of images.
 VERSION = "0.1.0"
 
 

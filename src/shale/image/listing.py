@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -69,6 +68,8 @@ class ImageSummary:
     @property
     def labels(self) -> Mapping[str, str]:
         """The labels of the best platform; read when they are asked for, which most lists never do."""
+        import json  # noqa: PLC0415 - most lists never read labels
+
         labels: dict[str, str] = json.loads(self.labels_text)
         return labels
 

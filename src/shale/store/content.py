@@ -6,7 +6,6 @@ look at the file, because a disk may break a promise that a program kept.
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
@@ -188,6 +187,8 @@ def manifest_row(
     if isinstance(document, Manifest) and config is not None:
         image_id, platform, created = str(document.config.digest), str(config.platform), config.created
         if config.config and config.config.labels:
+            import json  # noqa: PLC0415 - a list of images only reads
+
             labels = json.dumps(config.config.labels)
         (size,) = tx.rows(
             "SELECT coalesce(sum(content_size), 0) FROM edges JOIN layers ON digest = child WHERE parent = ?",

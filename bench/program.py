@@ -40,10 +40,9 @@ def main(arguments: Sequence[str], target: Path) -> int:
             begun = time.monotonic()
             result = hold(row, stage, rounds)
             results.append(result)
+            if options.write:
+                target.write_text(document(results, rounds, loop=stage.disks.loop), encoding="utf-8")
             print(table([result]), f"({time.monotonic() - begun:.0f} s)\n", sep="\n", flush=True)
-        loop = stage.disks.loop
-    if options.write:
-        target.write_text(document(results, rounds, loop=loop), encoding="utf-8")
     return 0
 
 

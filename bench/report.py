@@ -9,26 +9,28 @@ from bench.contest import Aim, Result
 _HEAD = """\
 # Benchmarks
 
-How fast shale is beside the tools that people have, and where it is not. Written by `make bench`; nothing here is
-typed by hand.
+How fast shale is beside the tools that people have, and where it is not. Written by `make bench`; nothing
+here is typed by hand.
 
-    make bench                                      all rows; takes long
+    make bench                                      all rows, several minutes
     .venv/bin/python -m bench --quick               two rounds, without the rows that take long
     .venv/bin/python -m bench 'pull/*' --rounds 7   some rows
     .venv/bin/python -m bench --list                what there is
+    .venv/bin/python -m bench --write               all rows, and this page anew
 
-As root every store lies on a fresh ext4 with a journal, mounted from a file; otherwise, and this is said below, on
-the file system of the machine. Contestants take turns within a round, and who is first changes; one round before
-the first warms up. {rounds} rounds were counted.
+As root every store lies on a fresh ext4 with a journal, mounted from a file; otherwise, and then this page says
+so, on the file system of the machine. Contestants take turns within a round, and who is first changes; one
+round before the first warms up. {rounds} rounds were counted.
 
-- **seconds** is the median of the time of the whole process, **ratio** the median over the rounds of the quotient
-  with the first contestant *of the same round*: machines drift, so only ratios mean something elsewhere.
-- **CPU s** is processor time, **peak MB** the memory at the most (resident, 10^6 bytes). For registries both are
-  those of the server; docker's are those of its command alone, because its daemon does the work elsewhere.
-- skopeo neither inflates nor verifies DiffIDs, nor does it sync what it wrote; `shale pull` does all three,
-  `shale copy` does what it says of itself in its help.
-- Registries are Debian's docker-registry on loopback, without TLS; images are those of the tests, plus one with a
-  single layer of 1 GB, half of it random bytes.
+- **seconds** is the median of the time of the whole process, **ratio** the median over the rounds of the
+  quotient with the first contestant *of the same round*: machines drift, and others use them, so only ratios
+  mean something elsewhere.
+- **CPU s** is processor time, **peak MB** the memory at the most (resident, 10^6 bytes). For registries both
+  are those of the server; docker's are those of its command alone, because its daemon works elsewhere.
+- skopeo neither inflates what it copies nor verifies DiffIDs, nor does it sync what it wrote; `shale pull` does
+  all three.
+- Images come from and go to Debian's docker-registry on loopback, without TLS. They are those of the tests, and
+  one with a single layer of 1 GB, half of it random bytes.
 {where}
 ## Results
 """
@@ -67,7 +69,8 @@ def _aims(results: Sequence[Result]) -> Iterator[str]:
     yield "| row | aim | measured | |\n|---|---|--:|---|"
     for result in results:
         for aim in result.row.aims:
-            yield f"| {result.row.key} | {_wanted(aim, result)} | {_shown(aim, result)} | {_verdict(aim, result)} |"
+            cells = (result.row.key, _wanted(aim, result), _shown(aim, result), _verdict(aim, result))
+            yield f"| {' | '.join(cells)} |"
 
 
 def _wanted(aim: Aim, result: Result) -> str:

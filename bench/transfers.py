@@ -22,9 +22,7 @@ from peers.skopeo import Skopeo
 SKOPEO, PULL, COPY, PUSH = "skopeo copy", "shale pull", "shale copy", "shale push"
 _TRUST = ("--src-tls-verify=false", "--dest-tls-verify=false")
 _MEMORY = 100_000_000
-_START = "starting the interpreter and importing takes longer than all of skopeo for a small image (pull/busybox)"
-    "the interpreter and its imports take longer to start than skopeo takes for a small image: see pull/busybox"
-)
+_START = "starting the interpreter and importing takes longer than all of skopeo's work on a small image"
 
 Find = Callable[[Stage], LayoutImage]
 

@@ -42,7 +42,7 @@ lint:
 
 bench:
 	@$(PYTHON) tools/setup.py bench
-	@$(VENV)/python -m bench
+	@$(VENV)/python -m bench --write
 
 lock:
 	@$(PYTHON) tools/setup.py demo

@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import threading
+from contextlib import suppress
 
 import pytest
 
 from shale.layer.behind import Behind
+
+
+def assert_opens(gate: threading.Event) -> None:
+    assert gate.wait(60)
 
 
 def test_pieces_are_worked_on_in_order() -> None:
@@ -21,7 +26,7 @@ def test_pieces_are_worked_on_in_order() -> None:
 
 def test_no_more_pieces_wait_than_may() -> None:
     gate = threading.Event()
-    behind = Behind(lambda _: None if gate.wait(60) else None, 2, "test")
+    behind = Behind(lambda _: assert_opens(gate), 2, "test")
     brought: list[int] = []
 
     def bring() -> None:
@@ -40,7 +45,7 @@ def test_no_more_pieces_wait_than_may() -> None:
     assert len(brought) == 10
 
 
-def test_a_failure_is_told_and_keeps_nobody_waiting() -> None:
+def test_a_failure_is_told_and_no_more_is_done() -> None:
     class Broken(Exception):
         pass
 
@@ -50,10 +55,10 @@ def test_a_failure_is_told_and_keeps_nobody_waiting() -> None:
 
     seen: list[bytes] = []
     behind = Behind(work, 1, "test")
-    with pytest.raises(Broken):
-        for _ in range(100):
-            behind.put(b"x")
+    behind.put(b"x")
     behind.stop()
+    with pytest.raises(Broken):
+        behind.put(b"y")
     with pytest.raises(Broken):
         behind.check()
     assert seen == [b"x"]
@@ -65,3 +70,16 @@ def test_stopping_twice_is_no_matter_and_no_thread_stays() -> None:
     behind.stop()
     behind.stop()
     assert threading.active_count() == before
+
+
+def test_a_failure_keeps_nobody_waiting() -> None:
+    def work(piece: bytes) -> None:
+        raise ValueError(piece)
+
+    behind = Behind(work, 1, "test")
+    brought = 0
+    with suppress(ValueError):
+        for brought in range(1_000):  # noqa: B007 - how far it came
+            behind.put(b"x")
+    behind.stop()
+    assert brought < 999

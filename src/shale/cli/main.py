@@ -97,15 +97,27 @@ def run(arguments: Sequence[str]) -> int:
         return INTERRUPTED
     except BrokenPipeError:
         # Whoever read our output has gone: nothing to say, and nobody to say it to.
-        with suppress(OSError):
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _drop_output()
         return 141
+    except OSError as error:
+        # What no command expected, as a full disk under the output: one line, no pages of code.
+        if debug:
+            raise
+        complain(f"{error.filename or 'standard output'}: {(error.strerror or str(error)).lower()}")
+        _drop_output()
+        return FAILED
     except ShaleError as error:
         if debug:
             raise
         complain(error.message)
         return exit_code(error)
     return code if isinstance(code, int) else 0
+
+
+def _drop_output() -> None:
+    """Let nobody write what could not be written once more: Python does it at the end, and complains."""
+    with suppress(OSError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _usage(error: click.UsageError) -> int:

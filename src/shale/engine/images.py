@@ -273,7 +273,7 @@ class Images(ArchiveVerbs):
         """
         reference = Reference.parse(name).with_default_tag()
         log = self._store.names.log(reference)
-        target = log[steps].target if steps < len(log) else None
+        target = log[steps].target if 0 <= steps < len(log) else None
         if target is None:
             raise NotFound(f"{reference.familiar}@{{{steps}}} is not in the log; see shale reflog {name}")
         with self._store.leases.hold(f"restore {name}") as lease:

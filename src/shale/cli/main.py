@@ -59,7 +59,7 @@ def _root() -> Group:
         "shale", "Build, pull, push, store and explain container images, with no daemon", TOP,
         context_settings=CONTEXT,
         params=[
-            click.Option(["--root"], type=click.Path(path_type=Path), metavar="FOLDER",
+            click.Option(["--root"], type=click.Path(path_type=Path, readable=False), metavar="FOLDER",
                          help="The store (default $SHALE_ROOT, /var/lib/shale for root, "
                               "$XDG_DATA_HOME/shale for a user)"),
             click.Option(["-D", "--debug"], is_flag=True, help="Show where an error comes from"),

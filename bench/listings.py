@@ -22,7 +22,9 @@ _PATIENCE = 1_800
 
 
 @contextmanager
-def _listing(stage: Stage, count: int, command: Sequence[str], *, named: bool) -> Iterator[Sequence[Contestant]]:
+def _listing(
+    stage: Stage, count: int, command: Sequence[str], *, named: bool
+) -> Iterator[Sequence[Contestant]]:
     with (
         stage.own_ground() as at_registry,
         stage.own_ground() as at_docker,

@@ -10,6 +10,7 @@ import queue
 import threading
 from collections.abc import Callable, Sequence
 
+from shale.errors import Cancelled
 from shale.registry.client.cancel import Cancellation
 
 __all__ = ["run_all"]
@@ -41,7 +42,8 @@ def run_all(tasks: Sequence[Callable[[], None]], jobs: int, cancel: Cancellation
             thread.join(_GRACE / len(threads))
         raise
     if crew.failures:
-        raise crew.failures[0]
+        # Those that were stopped because another failed may get here before it.
+        raise next((one for one in crew.failures if not isinstance(one, Cancelled)), crew.failures[0])
 
 
 class _Crew:

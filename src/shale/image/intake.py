@@ -17,7 +17,8 @@ from shale.image.ports import Document, Source
 from shale.layer.verify import LayerFacts, LayerScanner
 from shale.oci.descriptor import Descriptor
 from shale.oci.digest import DiffID, Digest
-from shale.store.blobs import BlobDamaged
+from shale.oci.document import MAX_CONFIG, InvalidDocument
+from shale.store.blobs import BlobDamaged, BlobNotFound
 from shale.store.content import LayerRecord
 from shale.store.ingest import DigestMismatch, Ingest, IngestNote, SizeMismatch
 from shale.store.ingests import ingest_key
@@ -143,9 +144,23 @@ class Intake:
         """Bring an image's config; people are not shown its progress.
 
         Raises:
+            InvalidDocument: it is larger than any config may be; nothing of it is fetched.
             DigestMismatch, SizeMismatch: the bytes are wrong, even from the beginning.
         """
-        Intake(self._store, silent, self._check).blob(source, descriptor)
+        if descriptor.size > MAX_CONFIG:
+            raise InvalidDocument(
+                f"image config {descriptor.digest} has {descriptor.size} bytes, "
+                f"more than the {MAX_CONFIG} that are accepted"
+            )
+        if not self._is_good(descriptor.digest, descriptor.size):
+            Intake(self._store, silent, self._check)._fetch(source, descriptor)  # noqa: SLF001 - our own
+
+    def _is_good(self, digest: Digest, size: int) -> bool:
+        """Whether a document is here with its own bytes: it is small, so a pull looks, and heals it."""
+        try:
+            return self._store.content.holds(digest, size) and len(self._store.blobs.read(digest, size)) == size
+        except (BlobNotFound, BlobDamaged):
+            return False
 
     def blob(self, source: Source, descriptor: Descriptor) -> None:
         """Bring a blob that is not a layer: an artifact's content.
@@ -154,9 +169,12 @@ class Intake:
             DigestMismatch, SizeMismatch: the bytes are wrong, even from the beginning.
         """
         if not self._store.content.holds(descriptor.digest, descriptor.size):
-            self._bring(source, descriptor, inflate=False)
-            with self._store.database.write() as tx:
-                self._store.content.record_blobs(tx, [(descriptor.digest, descriptor.size)])
+            self._fetch(source, descriptor)
+
+    def _fetch(self, source: Source, descriptor: Descriptor) -> None:
+        self._bring(source, descriptor, inflate=False)
+        with self._store.database.write() as tx:
+            self._store.content.record_blobs(tx, [(descriptor.digest, descriptor.size)])
 
     def layer(self, source: Source, descriptor: Descriptor, expect: Callable[[], DiffID]) -> None:
         """Bring a layer and verify its DiffID.
@@ -194,7 +212,7 @@ class Intake:
 
     def document(self, document: Document) -> None:
         """Keep a manifest or an index as the bytes that it is; its row is written with the image's."""
-        if self._store.content.holds(document.digest, len(document.raw)):
+        if self._is_good(document.digest, len(document.raw)):
             return
         key = ingest_key(document.digest)
         with self._store.ingests.open(key, algorithm=document.digest.algorithm, waiting=self._check) as ingest:

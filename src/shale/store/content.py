@@ -10,6 +10,7 @@ import time
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from typing import Final
 
 from shale.errors import NotFound, ShaleError
 from shale.oci.config import ImageConfig, parse_config
@@ -30,6 +31,14 @@ __all__ = [
     "manifest_row",
     "read_documents",
 ]
+
+
+_BELOW: Final = """
+WITH RECURSIVE below (digest) AS (
+    SELECT ? UNION SELECT edges.child FROM edges JOIN below ON edges.parent = below.digest
+)
+SELECT blobs.digest, blobs.size FROM blobs JOIN below ON blobs.digest = below.digest
+"""
 
 
 class ManifestNotFound(NotFound):
@@ -153,6 +162,17 @@ class Content:
         with self._database.read() as tx:
             row = tx.row("SELECT 1 FROM manifests WHERE digest = ?", (str(digest),))
         return row is not None and self.holds(digest)
+
+    def is_whole(self, tx: Transaction, digest: Digest) -> bool:
+        """Whether a manifest or an index is recorded, and nothing of what is recorded below it lacks its file.
+
+        In a write transaction this is the last word: no collector is at work, and one that was killed half
+        way through what nothing reached has left rows without files.
+        """
+        if tx.row("SELECT 1 FROM manifests WHERE digest = ?", (str(digest),)) is None:
+            return False
+        rows = tx.rows(_BELOW, (str(digest),))
+        return all(self._blobs.holds(Digest.parse(one), size) for one, size in rows)
 
     def is_complete(self, document: Manifest) -> bool:
         """Whether everything that a manifest needs is here."""

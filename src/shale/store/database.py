@@ -26,6 +26,8 @@ _BUSY_SECONDS: Final = 60.0
 _POLL: Final = 0.01
 _MAY_BE_FULL: Final = ("SQLITE_IOERR", "SQLITE_CANTOPEN")
 """What SQLite says where it could not even make its files on a full disk."""
+_NOT_OURS: Final = ("no such table", "no such column", "Could not decode to UTF-8")
+"""What SQLite and Python say of a file whose tables or texts are not those that its version promises."""
 Parameters = Sequence[Any] | dict[str, Any]
 
 
@@ -220,7 +222,7 @@ def _sqlite_errors(path: Path, advice: Advice) -> Iterator[None]:
             ) from error
         if name.startswith("SQLITE_IOERR"):
             raise StorageFailure(f"{path}: {error}") from error
-        if name.startswith(("SQLITE_CORRUPT", "SQLITE_NOTADB")):
+        if name.startswith(("SQLITE_CORRUPT", "SQLITE_NOTADB")) or str(error).startswith(_NOT_OURS):
             raise DatabaseDamaged(f"{path} is damaged: {error}; {advice.damaged}") from error
         raise
 

@@ -12,7 +12,8 @@ import pytest
 from command_line import Shale
 from image_factory import add_image, build_image, tar_of
 from shale.engine.engine import Engine
-from shale.errors import NotFound
+from shale.engine.policy import Policy
+from shale.errors import NotFound, Unavailable
 from shale.oci import mediatype
 from shale.oci.descriptor import Descriptor
 from shale.oci.digest import Digest
@@ -184,3 +185,14 @@ def test_the_log_has_no_steps_ahead(shale: Shale, steps: int) -> None:
     add_image(shale.root, build_image(), "docker.io/library/app:v1")
     with Engine.open(shale.root, {}) as engine, pytest.raises(NotFound, match="not in the log"):
         engine.images.restore("app:v1", steps)
+
+
+def test_a_missing_platform_is_asked_for_at_the_registry(shale: Shale) -> None:
+    add_image(shale.root, build_image(), "127.0.0.1:1/app:v1")
+    with Engine.open(shale.root, {}) as engine:
+        here = engine.images.pull("127.0.0.1:1/app:v1", platform="linux/amd64", policy=Policy.MISSING)
+        assert here.platform is not None
+        with pytest.raises(Unavailable, match="cannot connect"):
+            engine.images.pull("127.0.0.1:1/app:v1", platform="linux/arm64", policy=Policy.MISSING)
+        with pytest.raises(NotFound, match="not for linux/arm64"):
+            engine.images.pull("127.0.0.1:1/app:v1", platform="linux/arm64", policy=Policy.NEVER)

@@ -10,12 +10,9 @@ from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from statistics import median
-from typing import Literal
 
-from bench.cost import Cost
+from bench.cost import Cost, Figure
 from bench.stage import Stage
-
-Figure = Literal["wall", "cpu", "peak"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,12 +25,21 @@ class Contestant:
 
 @dataclass(frozen=True, slots=True)
 class Aim:
-    """What we want of a contestant: a figure at most `most`, as a multiple of the first's or by itself."""
+    """What we want of a contestant.
+
+    Attributes:
+        contestant: its name.
+        figure: which of its figures.
+        most: what that may be: a multiple of the first contestant's, or so many seconds or bytes.
+        relative: which of the two `most` is.
+        hindered: what stands in the way, as far as we know: for those who read that it was missed.
+    """
 
     contestant: str
     figure: Figure
     most: float
     relative: bool = True
+    hindered: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,12 +74,12 @@ class Result:
 
     def figure(self, name: str, figure: Figure) -> float:
         """The median of a figure."""
-        return median(getattr(cost, figure) for cost in self.costs[name])
+        return median(cost.figure(figure) for cost in self.costs[name])
 
     def ratio(self, name: str, figure: Figure) -> float:
         """The median over the rounds of a figure divided by the yardstick's in the same round."""
         pairs = zip(self.costs[name], self.costs[self.yardstick], strict=True)
-        return median(getattr(cost, figure) / max(getattr(by, figure), 1e-9) for cost, by in pairs)
+        return median(cost.figure(figure) / max(by.figure(figure), 1e-9) for cost, by in pairs)
 
     def reached(self, aim: Aim) -> float:
         """What stands against the aim's `most`."""

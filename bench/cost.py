@@ -10,8 +10,11 @@ import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 from peers.process import PeerFailed
+
+Figure = Literal["wall", "cpu", "peak"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +24,10 @@ class Cost:
     wall: float
     cpu: float
     peak: int
+
+    def figure(self, which: Figure) -> float:
+        """One of the three, by its name."""
+        return {"wall": self.wall, "cpu": self.cpu, "peak": float(self.peak)}[which]
 
 
 def measure(argv: Sequence[str], env: Mapping[str, str], log: Path) -> Cost:

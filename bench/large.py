@@ -10,7 +10,7 @@ import tarfile
 import tempfile
 from io import BytesIO
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, cast
 
 from bench.stage import Stage
 from peers.images import SHELL, here
@@ -22,13 +22,13 @@ _HALF = 16 << 20
 
 
 class _Hashing:
-    """A file to write to, which hashes what is written."""
+    """What tarfile wants to write to; hashes what is written."""
 
-    def __init__(self, file: IO[bytes]) -> None:
+    def __init__(self, file: gzip.GzipFile) -> None:
         self._file = file
         self.sha256 = hashlib.sha256()
 
-    def write(self, data: Any) -> int:
+    def write(self, data: bytes) -> int:
         self.sha256.update(data)
         return self._file.write(data)
 
@@ -57,7 +57,8 @@ def _layer(writer: LayoutWriter) -> Layer:
         gzip.GzipFile("", "wb", compresslevel=1, fileobj=target, mtime=0) as stream,
     ):
         hashing = _Hashing(stream)
-        with tarfile.open(fileobj=hashing, mode="w|", format=tarfile.PAX_FORMAT) as tar:
+        # tarfile asks for no more than `write` of a stream.
+        with tarfile.open(fileobj=cast("IO[bytes]", hashing), mode="w|", format=tarfile.PAX_FORMAT) as tar:
             for number in range(_FILES):
                 text = b"".join(chance.choices(words, k=_HALF // 8))[:_HALF]
                 entry = tarfile.TarInfo(f"srv/{number}")

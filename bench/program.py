@@ -10,7 +10,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from bench import listings, transfers
+from bench import listings, serving, transfers
 from bench.contest import Result, Row, hold
 from bench.report import document, table
 from bench.stage import open_stage
@@ -40,15 +40,14 @@ def main(arguments: Sequence[str], target: Path) -> int:
             begun = time.monotonic()
             result = hold(row, stage, rounds)
             results.append(result)
+            if options.write:
+                target.write_text(document(results, rounds, loop=stage.disks.loop), encoding="utf-8")
             print(table([result]), f"({time.monotonic() - begun:.0f} s)\n", sep="\n", flush=True)
-        loop = stage.disks.loop
-    if options.write:
-        target.write_text(document(results, rounds, loop=loop), encoding="utf-8")
     return 0
 
 
 def _chosen(patterns: Sequence[str], *, quick: bool) -> list[Row]:
-    rows: list[Row] = [*transfers.ROWS, *listings.ROWS]
+    rows: list[Row] = [*transfers.ROWS, *listings.ROWS, *serving.ROWS]
     if not patterns:
         return [row for row in rows if not (quick and row.heavy)]
     found = [row for row in rows if any(fnmatch.fnmatchcase(row.key, pattern) for pattern in patterns)]

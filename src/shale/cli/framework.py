@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib
-import textwrap
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final
 
@@ -17,7 +16,7 @@ if TYPE_CHECKING:
 
 __all__ = ["CONTEXT", "Command", "Group", "LazyGroup"]
 
-CONTEXT: Final = {"help_option_names": ["--help"], "max_content_width": 120}
+CONTEXT: Final = {"help_option_names": ["--help"], "max_content_width": 160}
 _TYPES: Final = {"text": "string", "integer": "int", "float": "float", "path": "string", "filename": "string"}
 _TRUTHS: Final = {"true": True, "t": True, "1": True, "false": False, "f": False, "0": False}
 
@@ -41,7 +40,7 @@ class Command(click.Command):
     def format_help(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Docker's layout: usage, a sentence, aliases, options."""
         self.format_usage(ctx, formatter)
-        formatter.write(f"\n{(self.help or '').strip()}\n")
+        formatter.write(f"\n{_prose(self.help or '', formatter.width)}\n")
         names = [f"{ctx.find_root().info_name} {name}" for name in aliases(_entry(self))]
         if len(names) > 1:
             formatter.write("\nAliases:\n  " + ", ".join(names) + "\n")
@@ -73,7 +72,7 @@ class Group(click.Group):
     def format_help(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Docker's layout: usage, a sentence, commands, options."""
         self.format_usage(ctx, formatter)
-        formatter.write(f"\n{(self.help or '').strip()}\n")
+        formatter.write(f"\n{_prose(self.help or '', formatter.width)}\n")
         for title, rows in self.sections(ctx):
             width = max(len(name) for name, _ in rows)
             formatter.write(f"\n{title}:\n")
@@ -173,6 +172,13 @@ def _plain_flags(params: list[click.Parameter], args: list[str]) -> list[str]:
     return plain + args[end:]
 
 
+def _prose(text: str, width: int) -> str:
+    """The words about a command, wrapped, each line of the source beginning one."""
+    import textwrap  # noqa: PLC0415 - only for help
+
+    return "\n".join(textwrap.fill(line, width) for line in text.strip().split("\n"))
+
+
 def _entry(command: click.Command) -> Entry:
     callback = command.callback
     assert callback is not None
@@ -185,6 +191,8 @@ def _long(option: click.Option) -> str:
 
 def _options(options: list[click.Option], width: int) -> str:
     """Docker's two columns: `  -q, --quiet             Only show image IDs`."""
+    import textwrap  # noqa: PLC0415 - only for help
+
     rows = []
     for option in options:
         short = next((one for one in option.opts if not one.startswith("--")), "")

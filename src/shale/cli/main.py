@@ -59,7 +59,7 @@ def _root() -> Group:
         "shale", "Build, pull, push, store and explain container images, with no daemon", TOP,
         context_settings=CONTEXT,
         params=[
-            click.Option(["--root"], type=click.Path(path_type=Path), metavar="FOLDER",
+            click.Option(["--root"], type=click.Path(path_type=Path, readable=False), metavar="FOLDER",
                          help="The store (default $SHALE_ROOT, /var/lib/shale for root, "
                               "$XDG_DATA_HOME/shale for a user)"),
             click.Option(["-D", "--debug"], is_flag=True, help="Show where an error comes from"),
@@ -97,15 +97,27 @@ def run(arguments: Sequence[str]) -> int:
         return INTERRUPTED
     except BrokenPipeError:
         # Whoever read our output has gone: nothing to say, and nobody to say it to.
-        with suppress(OSError):
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _drop_output()
         return 141
+    except OSError as error:
+        # What no command expected, as a full disk under the output: one line, no pages of code.
+        if debug:
+            raise
+        complain(f"{error.filename or 'standard output'}: {(error.strerror or str(error)).lower()}")
+        _drop_output()
+        return FAILED
     except ShaleError as error:
         if debug:
             raise
         complain(error.message)
         return exit_code(error)
     return code if isinstance(code, int) else 0
+
+
+def _drop_output() -> None:
+    """Let nobody write what could not be written once more: Python does it at the end, and complains."""
+    with suppress(OSError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _usage(error: click.UsageError) -> int:

@@ -6,7 +6,7 @@ import io
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from typing import Any, BinaryIO, Final, cast
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from shale.engine.settings import Settings
 from shale.errors import Invalid, NotFound, Unavailable
@@ -38,9 +38,7 @@ def download(url: str, settings: Settings, cancel: Cancellation) -> Iterator[Bin
         NotFound: there is no such file.
         Unavailable: the server does not answer, stalls, or answers with an error.
     """
-    parts = urlsplit(url)
-    if parts.scheme not in ("http", "https") or not parts.hostname or "@" in parts.netloc:
-        raise Invalid(f"cannot import from {printable(url)}: a URL such as https://host/file.tar is expected")
+    parts = _parts(url)
     endpoint = Endpoint(parts.netloc, "", parts.netloc, plain_http=parts.scheme == "http")
     agent = f"shale/{shale_version()} ({settings.host})"
     transport = Transport(agent=agent, cancel=cancel, proxies=Proxies.from_environ(settings.environ))
@@ -50,6 +48,16 @@ def download(url: str, settings: Settings, cancel: Cancellation) -> Iterator[Bin
         if response.status != 200:
             raise Unavailable(f"{printable(url)} answers with status {response.status}")
         yield cast("BinaryIO", io.BufferedReader(_Body(response, url), 1 << 20))
+
+
+def _parts(url: str) -> SplitResult:
+    try:
+        parts = urlsplit(url)
+        if parts.scheme in ("http", "https") and parts.hostname and "@" not in parts.netloc:
+            return parts
+    except ValueError:  # brackets that are not closed
+        pass
+    raise Invalid(f"cannot import from {printable(url)}: a URL such as https://host/file.tar is expected")
 
 
 class _Body(io.RawIOBase):

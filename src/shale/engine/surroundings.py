@@ -59,7 +59,7 @@ def registries_of(settings: Settings) -> Surroundings:
     credentials = auth_files_from(settings.environ, settings.home, os.getuid())
     return Surroundings(
         files=configuration_files(paths),
-        credential_files=[path for path in credentials if path.is_file()],
+        credential_files=[path for path in credentials if os.access(path, os.R_OK)],
         registries=[
             ConfiguredRegistry(
                 table.prefix, table.location, bool(table.insecure), table.blocked,

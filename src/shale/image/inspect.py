@@ -8,7 +8,7 @@ from typing import Any
 
 from shale.image.history import image_config
 from shale.image.listing import ImageSummary, PlatformSummary
-from shale.oci.document import MAX_CONFIG, MAX_MANIFEST
+from shale.oci.document import MAX_CONFIG, MAX_MANIFEST, InvalidDocument
 from shale.store.store import Store
 
 __all__ = ["inspect_artifact", "inspect_image"]
@@ -24,7 +24,7 @@ def inspect_image(store: Store, image: ImageSummary, platform: PlatformSummary) 
     """
     config = image_config(store, platform)
     # Config is shown as the document has it: builders add fields that no specification knows.
-    document = json.loads(store.blobs.read(platform.config, MAX_CONFIG))
+    document = _values(store.blobs.read(platform.config, MAX_CONFIG), f"image config {platform.id}")
     manifest = store.content.manifest(platform.manifest)
     history = config.history or ()
     shown: dict[str, Any] = {
@@ -71,8 +71,22 @@ def inspect_artifact(store: Store, image: ImageSummary) -> dict[str, Any]:
             "digest": str(image.target),
             "size": len(raw),
         },
-        "Manifest": json.loads(raw),
+        "Manifest": _values(raw, f"manifest {image.target}"),
     }
+
+
+def _values(raw: bytes, what: str) -> Any:
+    """The values of a document that was valid when it came.
+
+    Raises:
+        InvalidDocument: valid, but no value of Python: a number of thousands of digits, say.
+    """
+    try:
+        return json.loads(raw)
+    except (ValueError, RecursionError):
+        raise InvalidDocument(
+            f"{what} cannot be shown: it has a number of thousands of digits, or is nested too deeply"
+        ) from None
 
 
 def _digests(image: ImageSummary) -> list[str]:

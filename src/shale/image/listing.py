@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-import json
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
+from typing import TypeVar
 
 from shale.oci.digest import Digest, ImageID
-from shale.oci.platform import Platform, best_match, parse_platform
+from shale.oci.platform import InvalidPlatform, Platform, best_match, parse_platform
 from shale.oci.reference import Reference
 from shale.store.catalog import ImageRow, image_rows
 from shale.store.store import Store
 
-__all__ = ["ImageSummary", "PlatformSummary", "list_images"]
+__all__ = ["ImageSummary", "PlatformSummary", "list_images", "offered_platforms"]
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +72,8 @@ class ImageSummary:
     @property
     def labels(self) -> Mapping[str, str]:
         """The labels of the best platform; read when they are asked for, which most lists never do."""
+        import json  # noqa: PLC0415 - most lists never read labels
+
         labels: dict[str, str] = json.loads(self.labels_text)
         return labels
 
@@ -133,10 +138,21 @@ def _platform(row: ImageRow) -> PlatformSummary:
 def _best_first(rows: Sequence[ImageRow], host: Platform) -> list[ImageRow]:
     if len(rows) < 2:
         return list(rows)
-    best = best_match(host, _offered(rows, host))
+    best = best_match(host, offered_platforms(((row.platform or "", row) for row in rows), host))
     rest = [row for row in rows if row is not best]
     return [best, *rest] if best is not None else rest
 
 
-def _offered(rows: Iterable[ImageRow], host: Platform) -> list[tuple[Platform, ImageRow]]:
-    return [(parse_platform(row.platform, host), row) for row in rows if row.platform]
+def offered_platforms(things: Iterable[tuple[str, T]], host: Platform) -> Iterator[tuple[Platform, T]]:
+    """Things with the platforms that they are for, as `best_match` takes them.
+
+    What an image says of its platform is written by strangers: one that makes no sense fits nowhere, and must
+    not hide the other images of the store.
+
+    Args:
+        things: each with its platform as text.
+        host: fills in what a text leaves out.
+    """
+    for text, thing in things:
+        with suppress(InvalidPlatform):
+            yield parse_platform(text, host), thing

@@ -195,7 +195,8 @@ class Puller:
         lease.protect(blob.digest for blob in graph.blobs)
         for manifest in graph.manifests:
             if not manifest.is_image:
-                tasks = [partial(intake.blob, source, blob) for blob in manifest.children]
+                unique = {child.digest: child for child in manifest.children}
+                tasks = [partial(intake.blob, source, blob) for blob in unique.values()]
                 run_all(tasks, self._jobs, self._cancel)
             elif not self._has(manifest):
                 self._image(intake, source, manifest)

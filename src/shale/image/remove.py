@@ -17,7 +17,7 @@ from typing import NamedTuple
 from shale.errors import Conflict, NotFound
 from shale.image.history import image_config
 from shale.image.listing import ImageSummary, list_images
-from shale.image.resolve import Found, ImageNotFound, find_image
+from shale.image.resolve import Found, find_image
 from shale.oci.digest import Digest, chain_ids
 from shale.oci.platform import Platform
 from shale.oci.reference import Reference
@@ -29,7 +29,7 @@ __all__ = ["ImageInUse", "Removal", "Remover"]
 
 
 class ImageInUse(Conflict):
-    """An image cannot be removed by its id while several repositories name it."""
+    """What should be removed is in use: an id that several repositories name, content of a named image."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,14 +85,14 @@ class Remover:
 
         Raises:
             ImageNotFound: nothing of that name or id.
-            ImageInUse: by id, and several repositories name it.
+            ImageInUse: by id, and several repositories name it; or by the digest of what a tag keeps.
         """
         found = find_image(self._store, text, self._host)
         if found.reference is not None:
             names = [_Named(name, found.image.target) for name in self._names_to_drop(found)]
             if not names:
-                # The repository is known by its tags only: then its digest is no name that could go.
-                raise ImageNotFound(text)
+                others = ", ".join(sorted(name.familiar for name in found.image.names))
+                raise ImageInUse(f"{text} is no name of its own, but content of {others}; remove that")
             targets = [found.image] if len(names) == len(found.image.names) + len(found.image.digests) else []
         else:
             targets = [one for one in list_images(self._store, self._host) if one.id == found.image.id]

@@ -6,7 +6,6 @@ look at the file, because a disk may break a promise that a program kept.
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
@@ -19,6 +18,7 @@ from shale.oci.descriptor import Descriptor
 from shale.oci.digest import DiffID, Digest
 from shale.oci.document import MAX_CONFIG, MAX_MANIFEST
 from shale.oci.manifest import Index, Manifest, parse_manifest
+from shale.oci.platform import format_full
 from shale.store.blobs import Blobs
 from shale.store.database import Database, Transaction
 
@@ -206,8 +206,10 @@ def manifest_row(
     """The row of `manifests` that belongs to a document; sizes come from the layers recorded already."""
     image_id = platform = created = labels = size = None
     if isinstance(document, Manifest) and config is not None:
-        image_id, platform, created = str(document.config.digest), str(config.platform), config.created
+        image_id, platform, created = str(document.config.digest), format_full(config.platform), config.created
         if config.config and config.config.labels:
+            import json  # noqa: PLC0415 - a list of images only reads
+
             labels = json.dumps(config.config.labels)
         (size,) = tx.rows(
             "SELECT coalesce(sum(content_size), 0) FROM edges JOIN layers ON digest = child WHERE parent = ?",

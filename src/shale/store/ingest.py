@@ -106,7 +106,7 @@ class Ingest:
             handle = os.open("note.json", os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=self._folder)
             with os.fdopen(handle, "rb") as file:
                 return msgspec.json.decode(file.read(65536), type=IngestNote)
-        except (FileNotFoundError, msgspec.DecodeError):
+        except (FileNotFoundError, msgspec.DecodeError, UnicodeDecodeError):
             return IngestNote()
 
     def remember(self, note: IngestNote) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import msgspec
@@ -19,7 +20,7 @@ MINUTE = 60 * 10**9
         (['CMD ["sh", "-c", "a b"]'], {"Cmd": ["sh", "-c", "a b"]}),
         (["CMD echo $A  b"], {"Cmd": ["/bin/sh", "-c", "echo $A  b"]}),
         (["cmd ['sh']"], {"Cmd": ["/bin/sh", "-c", "['sh']"]}),
-        (["ENTRYPOINT [\"a\"]", "ENTRYPOINT b"], {"Entrypoint": ["/bin/sh", "-c", "b"]}),
+        (['ENTRYPOINT ["a"]', "ENTRYPOINT b"], {"Entrypoint": ["/bin/sh", "-c", "b"]}),
         (["ENV A=1 B='x y' C=\"a\\\"b\" D=a\\ b"], {"Env": ["A=1", "B=x y", 'C=a"b', "D=a b"]}),
         (["ENV A 1 and more", "ENV B=", "ENV A=2"], {"Env": ["A=2", "B="]}),
         (["EXPOSE 80 53/UDP 8000-8002"],
@@ -39,7 +40,7 @@ MINUTE = 60 * 10**9
     ],
 )  # fmt: skip
 def test_instructions_change_the_config(changes: list[str], expected: dict[str, Any]) -> None:
-    assert msgspec.to_builtins(apply_changes(Execution(), changes)) == expected
+    assert json.loads(msgspec.json.encode(apply_changes(Execution(), changes))) == expected
 
 
 @pytest.mark.parametrize(

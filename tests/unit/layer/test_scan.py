@@ -167,6 +167,16 @@ def test_eight_exbibytes_are_a_size_but_two_of_them_are_none() -> None:
     largest = b"\x80\0\0\0\x7f" + b"\xff" * 7
     reader = TarScan()
     reader.feed(block(size=largest, kind=b"5"))
+    assert reader.content_size == 0
+    reader.feed(
+        records(
+            (b"GNU.sparse.major", b"1"),
+            (b"GNU.sparse.minor", b"0"),
+            (b"GNU.sparse.realsize", b"%d" % (2**63 - 1)),
+        )
+        + block(size=512)
+        + b"0\n".ljust(512, b"\0")
+    )
     assert reader.content_size == 2**63 - 1
     with pytest.raises(InvalidTar, match="larger than any disk"):
         reader.feed(block(size=1))

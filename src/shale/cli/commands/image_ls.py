@@ -73,11 +73,12 @@ class _Row(Mapping[str, object]):
 
 
 def _created(image: ImageSummary) -> datetime | None:
+    """When an image was built, in local time; None where nobody can have said so, as in the year 1."""
     try:
         created = datetime.fromisoformat(image.created) if image.created else None
-    except ValueError:
+        return created.astimezone() if created is not None and created.year > 1 else None
+    except (ValueError, OverflowError):  # the year 9999 has no morning after
         return None
-    return created.astimezone() if created is not None and created.year > 1 else None
 
 
 @click.command(cls=Command, help="List images")

@@ -25,7 +25,7 @@ from shale.image.archive.members import InvalidArchive, MemberNotFound, read_mem
 from shale.image.graph import Graph
 from shale.image.landing import Label
 from shale.image.ports import Document, Outcome, Source
-from shale.linux.durable import disk_errors, sync_folder, write_file
+from shale.linux.durable import disk_errors, make_folder, write_file
 from shale.oci.descriptor import Descriptor
 from shale.oci.document import MAX_MANIFEST
 from shale.store.blobs import BlobDamaged, Blobs
@@ -35,6 +35,8 @@ from shale.store.ingests import Ingests, ingest_key
 __all__ = ["LayoutFolder"]
 
 _OURS: Final = frozenset((INDEX, LAYOUT, "blobs", "ingest", "manifest.json"))
+_TEMPORARY: Final = (f".{INDEX}.", f".{LAYOUT}.")
+"""How the names begin that another writer gives to files which it is about to rename."""
 
 
 class LayoutFolder:
@@ -54,11 +56,10 @@ class LayoutFolder:
             path.mkdir(parents=True, exist_ok=True)
             self._folder = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
             try:
+                # Shared by all who write here; whoever has it alone, at the end, may tidy up.
+                fcntl.flock(self._folder, fcntl.LOCK_SH)
                 self._check()
-                for name in ("blobs", "blobs/sha256"):
-                    # Made here, so that others may read them: the store makes its own private.
-                    with suppress(FileExistsError):
-                        os.mkdir(name, 0o777, dir_fd=self._folder)
+                self._make_folders()
                 self._blobs = Blobs(self._folder)
                 self._ingests = Ingests(self._folder, self._blobs)
             except BaseException:
@@ -72,8 +73,17 @@ class LayoutFolder:
             if LAYOUT not in names:
                 raise InvalidArchive(f"{self._path} has an {INDEX} but no {LAYOUT}; it is no OCI layout")
             self._read_index()
-        elif names - _OURS:
+        elif {name for name in names if not name.startswith(_TEMPORARY)} - _OURS:
             raise InvalidArchive(f"{self._path} is a folder with other things; choose a new or an empty one")
+
+    def _make_folders(self) -> None:
+        """Make the folders of blobs so that others may read them; the store makes its own private."""
+        self._above = make_folder(self._folder, "blobs", mode=0o777)
+        try:
+            os.close(make_folder(self._above, "sha256", mode=0o777))
+        except BaseException:
+            os.close(self._above)
+            raise
 
     def _read_index(self) -> dict[str, Any]:
         try:
@@ -138,25 +148,26 @@ class LayoutFolder:
         """Name the images that were added: from now on they are in the layout."""
         with _layout_errors(self._path):
             # Two writers of one layout: each adds to what the other wrote.
-            fcntl.flock(self._folder, fcntl.LOCK_EX)
+            fcntl.flock(self._above, fcntl.LOCK_EX)
             try:
                 document = extend(self._read_index(), self._added)
                 if not os.access(LAYOUT, os.F_OK, dir_fd=self._folder):
                     write_file(self._folder, LAYOUT, LAYOUT_CONTENT, mode=0o644)
                 write_file(self._folder, INDEX, document, mode=0o644)
             finally:
-                fcntl.flock(self._folder, fcntl.LOCK_UN)
+                fcntl.flock(self._above, fcntl.LOCK_UN)
         self._added.clear()
 
     def close(self) -> None:
         """Let go of the folder; parts of blobs that came stay for the next run."""
         self._ingests.close()
         self._blobs.close()
-        for name in ("ingest", "blobs/sha512"):
-            with suppress(OSError):  # in use, or not empty
-                os.rmdir(name, dir_fd=self._folder)
-        with suppress(OSError):
-            sync_folder(self._folder)
+        with suppress(OSError):  # another writer is here and may be about to use the folders
+            fcntl.flock(self._folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            for above, name in ((self._folder, "ingest"), (self._above, "sha512")):
+                with suppress(OSError):  # not empty
+                    os.rmdir(name, dir_fd=above)
+        os.close(self._above)
         os.close(self._folder)
 
     def __enter__(self) -> Self:

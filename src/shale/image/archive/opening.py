@@ -91,10 +91,11 @@ def _seekable(stream: BinaryIO) -> int | None:
 def _peek(stream: BinaryIO, begin: int | None) -> bytes:
     """The first bytes; of a stream that cannot seek they are taken away."""
     begun = b""
-    while len(begun) < MAGIC and (more := stream.read(MAGIC - len(begun))):
-        begun += more
-    if begin is not None:
-        stream.seek(begin)
+    with disk_errors("reading the archive"):
+        while len(begun) < MAGIC and (more := stream.read(MAGIC - len(begun))):
+            begun += more
+        if begin is not None:
+            stream.seek(begin)
     return begun
 
 

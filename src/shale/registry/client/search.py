@@ -69,7 +69,7 @@ def search(exchange: Exchange, term: str, limit: int) -> list[SearchResult]:
 
 
 def _asked(exchange: Exchange, term: str, limit: int) -> list[SearchResult]:
-    query = urlencode({"q": term, "n": limit})
+    query = urlencode({"q": term, "n": limit}, errors="replace")  # an argument that is no UTF-8 finds nothing
     call = Call("GET", f"/v1/search?{query}", f"search on {exchange.endpoint.host}")
 
     def read(response: Response) -> _Answer:

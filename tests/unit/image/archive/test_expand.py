@@ -9,6 +9,7 @@ import lzma
 import os
 import sys
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -24,7 +25,17 @@ if sys.version_info >= (3, 14):
 else:
     from backports import zstd
 
-PACK = {"gzip": gzip.compress, "zstd": zstd.compress, "xz": lzma.compress, "bzip2": bz2.compress}
+
+def _zstd(content: bytes) -> bytes:
+    return zstd.compress(content, options={int(zstd.CompressionParameter.checksum_flag): 1})
+
+
+PACK: dict[str, Callable[[bytes], bytes]] = {
+    "gzip": gzip.compress,
+    "zstd": _zstd,
+    "xz": lzma.compress,
+    "bzip2": bz2.compress,
+}
 
 
 def expand(packed: bytes, step: int = 1000) -> bytes:

@@ -176,7 +176,7 @@ def test_layers_that_are_links_out_of_an_archive_are_refused(entry: tarfile.TarI
 
 def test_a_file_that_is_there_twice_is_refused(engine: Engine) -> None:
     entries = docker_entries(real_image("a"), ["a:v1"])
-    with pytest.raises(Invalid, match="two files called 'manifest.json'"):
+    with pytest.raises(Invalid, match="two files called"):
         engine.images.load(io.BytesIO(tar_of([*entries, ("./manifest.json", b"[]")])))
 
 

@@ -145,7 +145,7 @@ class Transfers:
                     with store.database.write() as tx:
                         known = references[0].with_digest(target)
                         # Somebody may have removed the image while it was sent: it gets no name again.
-                        if store.content.is_recorded(tx, target):
+                        if store.content.is_whole(tx, target):
                             store.names.move(tx, known, target, f"push {known.familiar_name}")
         return pushed
 

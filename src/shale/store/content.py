@@ -157,15 +157,11 @@ class Content:
             raise ManifestNotFound(f"manifest {digest} is not in the store; pull the image again")
         return parse_manifest(self._blobs.read(digest, MAX_MANIFEST), row[0])
 
-    def is_recorded(self, tx: Transaction, digest: Digest) -> bool:
-        """Whether a transaction sees a manifest or an index of this digest: a name may be moved to it then."""
-        return tx.row("SELECT 1 FROM manifests WHERE digest = ?", (str(digest),)) is not None
-
     def has_manifest(self, digest: Digest) -> bool:
         """Whether a manifest or an index of this digest is recorded and its file is here."""
         with self._database.read() as tx:
-            recorded = self.is_recorded(tx, digest)
-        return recorded and self.holds(digest)
+            row = tx.row("SELECT 1 FROM manifests WHERE digest = ?", (str(digest),))
+        return row is not None and self.holds(digest)
 
     def is_whole(self, tx: Transaction, digest: Digest) -> bool:
         """Whether a manifest or an index is recorded, and nothing of what is recorded below it lacks its file.

@@ -115,7 +115,9 @@ class Remover:
         shown = self._deleted(images)
         try:
             with self._store.database.write() as tx:
-                raise _Rehearsed(self._change(tx, names, images, command, shown, files=False, collect=True))
+                untagged = self._forget(tx, names, images, command)
+                garbage = self._store.collector.collect(tx, files=False)
+                raise _Rehearsed(_told(untagged, shown, garbage))
         except _Rehearsed as done:
             return done.removal
 
@@ -133,20 +135,19 @@ class Remover:
         self, names: Sequence[_Named], images: Sequence[ImageSummary], command: str, *, collect: bool
     ) -> Removal:
         shown = self._deleted(images)
+        # Two transactions: files go only after it is durable that nothing needs them. In one, a kill between
+        # the first file and the commit would leave images that are kept and have lost their blobs.
         with self._store.database.write() as tx:
-            return self._change(tx, names, images, command, shown, files=True, collect=collect)
+            untagged = self._forget(tx, names, images, command)
+        if not collect:
+            return Removal(untagged)
+        with self._store.database.write() as tx:
+            return _told(untagged, shown, self._store.collector.collect(tx))
 
-    def _change(
-        self,
-        tx: Transaction,
-        names: Sequence[_Named],
-        images: Sequence[ImageSummary],
-        command: str,
-        shown: dict[Digest, list[str]],
-        *,
-        files: bool,
-        collect: bool,
-    ) -> Removal:
+    def _forget(
+        self, tx: Transaction, names: Sequence[_Named], images: Sequence[ImageSummary], command: str
+    ) -> tuple[str, ...]:
+        """Take the names away and keep the images no longer; returns the names, in familiar form."""
         gone_names = []
         for name in names:
             # Another process may have moved the name since we looked: then it is not what was meant.
@@ -155,10 +156,7 @@ class Remover:
                 gone_names.append(name)
         for image in images:
             self._store.names.forget(tx, image.target)
-        garbage = self._store.collector.collect(tx, files=files) if collect else Garbage()
-        gone = {digest for digest, _ in garbage.blobs}
-        deleted = [text for digest, texts in shown.items() if digest in gone for text in texts]
-        return Removal(tuple(name.reference.familiar for name in gone_names), tuple(deleted), garbage)
+        return tuple(name.reference.familiar for name in gone_names)
 
     def _deleted(self, images: Sequence[ImageSummary]) -> dict[Digest, list[str]]:
         """What to show as deleted when a blob goes: image ids for configs, ChainIDs for layers, as docker."""
@@ -173,3 +171,9 @@ class Remover:
                 for layer, chain_id in reversed(list(layers)):
                     shown.setdefault(layer.digest, [str(chain_id)])
         return shown
+
+
+def _told(untagged: tuple[str, ...], shown: dict[Digest, list[str]], garbage: Garbage) -> Removal:
+    gone = {digest for digest, _ in garbage.blobs}
+    deleted = [text for digest, texts in shown.items() if digest in gone for text in texts]
+    return Removal(untagged, tuple(deleted), garbage)

@@ -76,4 +76,3 @@ def docker_hub(ground: Ground) -> Iterator[DockerHub]:
             registry.stop()
     finally:
         holder.stop()
-

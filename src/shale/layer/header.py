@@ -19,6 +19,7 @@ from shale.layer.sparse import Extent, version
 __all__ = [
     "BLOCK_DEVICE",
     "CHARACTER_DEVICE",
+    "CONTIGUOUS",
     "DIRECTORY",
     "FIFO",
     "GLOBAL_RECORDS",
@@ -45,6 +46,7 @@ CHARACTER_DEVICE: Final = b"3"
 BLOCK_DEVICE: Final = b"4"
 DIRECTORY: Final = b"5"
 FIFO: Final = b"6"
+CONTIGUOUS: Final = b"7"
 RECORDS: Final = b"x"
 GLOBAL_RECORDS: Final = b"g"
 LONG_NAME: Final = b"L"

@@ -16,6 +16,7 @@ from zlib import adler32
 from shale.layer import pax
 from shale.layer.field import BLOCK, LARGEST, SPECIAL_LIMIT, InvalidTar, TruncatedTar, number, padding, text
 from shale.layer.header import (
+    CONTIGUOUS,
     GLOBAL_RECORDS,
     GNU_SPARSE,
     LONG_LINK,
@@ -43,12 +44,12 @@ __all__ = ["TarScan"]
 _ZEROS: Final = bytes(BLOCK)
 _NOTHING: Final[Mapping[bytes, bytes]] = {}
 
-_FILES: Final = (REGULAR, GNU_SPARSE)
+_FILES: Final = (REGULAR, CONTIGUOUS, GNU_SPARSE)
 _REGULAR: Final = ord(REGULAR)
-_SYMLINK: Final = ord(SYMLINK)
 
 _PLAIN: Final = re.compile(
-    rb"(?:[0-7]{7}[ \0]){3}([0-7]{11})[ \0][0-7]{11}[ \0]([0-7]{6})[ \0]{2}[01256]"  # mode to kind: 100 to 157
+    rb"(?:[0-7]{7}[ \0]){3}([0-7]{11})[ \0][0-7]{11}[ \0]([0-7]{6})[ \0]{2}"  # mode to checksum: 100 to 156
+    rb"(?:[0156]|2(?=([^\0]{0,100})))"  # kind: 156, and the target of a symbolic link: 157 to 257
     rb".{172}(?:(?:[0-7]{7}[ \0]|\0{8}){2})",  # device numbers: 329 to 345
     re.DOTALL,
 )
@@ -148,8 +149,8 @@ class TarScan:
                 size = int(found[1], 8)
                 content += size
                 at += size + 511 & ~511
-            elif chunk[at + 156] == _SYMLINK:
-                content += len(text(bytes(chunk[at + 157 : at + 257])))
+            elif target := found[3]:
+                content += len(target)
             at += BLOCK
         if at == begin:
             self._gathered += chunk[at : at + BLOCK]
@@ -281,11 +282,17 @@ class TarScan:
 
     def _entry(self, header: Header, rest: int) -> None:
         """Count an entry that is read to the end, of whose body `rest` bytes are still to come."""
-        size = header.size if header.kind in _FILES else len(header.link) if header.kind == SYMLINK else 0
-        self._count(1, size, header.offset)
+        self._count(1, _length(header), header.offset)
         if self._on_entry is not None:
             self._on_entry(header)
         self._pass(rest, padding(header.stored))
+
+
+def _length(header: Header) -> int:
+    """What `lstat` says of the unpacked file, as docker adds it up: a hard link is the file it is a link to."""
+    if header.kind == SYMLINK:
+        return len(header.link)
+    return header.size if header.kind in _FILES else 0
 
 
 def _with_extents(header: Header, extents: list[Extent], stored: int) -> Header:

@@ -27,12 +27,12 @@ demo:
 test:
 	@$(PYTHON) tools/setup.py test
 	@$(MAKE) --no-print-directory lint
-	@$(VENV)/python -m pytest -q -n $(WORKERS) --dist loadgroup
+	@$(VENV)/python -m pytest -q -n $(WORKERS) --dist worksteal
 
 check-fast:
 	@$(PYTHON) tools/setup.py demo
 	@$(MAKE) --no-print-directory lint
-	@$(VENV)/python -m pytest -q -n $(WORKERS) --dist loadgroup -m 'not peer and not slow'
+	@$(VENV)/python -m pytest -q -n $(WORKERS) --dist worksteal -m 'not peer and not slow'
 
 lint:
 	@$(VENV)/ruff check --quiet .
@@ -42,7 +42,7 @@ lint:
 
 bench:
 	@$(PYTHON) tools/setup.py bench
-	@$(VENV)/python -m bench
+	@$(VENV)/python -m bench --write
 
 lock:
 	@$(PYTHON) tools/setup.py demo

@@ -1,18 +1,13 @@
-"""What all tests share: the peers, and which tests run beside which."""
+"""What all tests share: the peers, and the mark of those that need them."""
 
 from __future__ import annotations
 
 import pytest
 
-pytest_plugins = ["peers.fixtures"]
+pytest_plugins = ["command_line", "peers.fixtures"]
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark what needs peers, and keep all that needs the Docker engine on one worker: it is slow to start."""
-    for item in items:
-        asked = getattr(item, "fixturenames", ())
-        if "peer_ground" in asked:
-            item.add_marker(pytest.mark.peer)
-        if "dockerd" in asked:
-            item.add_marker(pytest.mark.xdist_group("dockerd"))
+def pytest_itemcollected(item: pytest.Item) -> None:
+    """Mark what needs peers."""
+    if "peer_ground" in getattr(item, "fixturenames", ()):
+        item.add_marker(pytest.mark.peer)

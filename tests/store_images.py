@@ -15,7 +15,7 @@ from shale.oci.reference import Reference
 from shale.store.actions import Wanted
 from shale.store.blobs import BlobNotFound
 from shale.store.content import LayerRecord, Source
-from shale.store.ingest import ingest_key
+from shale.store.ingests import ingest_key
 from shale.store.store import Store
 
 __all__ = ["Image", "Registry", "keep_image", "make_image", "make_index", "measure", "noise", "put"]

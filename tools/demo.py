@@ -50,7 +50,7 @@ class Show:
             print("$ shale registry serve &", flush=True)
             print(line, end="", flush=True)
             try:
-                yield line.split()[-1].removeprefix("http://").rstrip("/")
+                yield line.split()[3].rstrip(",")
             finally:
                 server.terminate()
 

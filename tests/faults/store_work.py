@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -10,7 +11,18 @@ from shale.oci.reference import Reference
 from shale.store.store import Store, open_store
 from store_images import keep_image, make_image, noise, put
 
-__all__ = ["FIRST", "NAME", "SECOND", "bring", "bring_large", "kept", "prepare", "prune"]
+__all__ = [
+    "FIRST",
+    "NAME",
+    "SECOND",
+    "bring",
+    "bring_blob",
+    "bring_into_half_made",
+    "bring_large",
+    "kept",
+    "prepare",
+    "prune",
+]
 
 Say = Callable[[str], None]
 
@@ -25,13 +37,19 @@ def prepare(root: Path) -> None:
         keep_image(store, FIRST, str(NAME))
 
 
-def bring(root: Path, say: Say) -> None:
-    """Open (or make) a store, bring the second image in steps, move a name to it, say what is durable."""
+def bring_blob(root: Path, say: Say) -> None:
+    """Open (or make) a store, bring a blob, say that it is durable."""
     with open_store(root) as store:
         digest = put(store, b"a blob on its own")
         with store.database.write() as tx:
             store.content.record_blobs(tx, [(digest, 17)])
         say(f"blob {digest}")
+
+
+def bring(root: Path, say: Say) -> None:
+    """Bring a blob, then the second image, and move a name to it."""
+    bring_blob(root, say)
+    with open_store(root) as store:
         digest = keep_image(store, SECOND, str(NAME))
         say(f"name {digest}")
 
@@ -40,6 +58,13 @@ def bring_large(root: Path, say: Say) -> None:
     """Bring a blob that is larger than the database."""
     with open_store(root) as store:
         say(f"blob {put(store, noise('large', 400_000))}")
+
+
+def bring_into_half_made(root: Path, say: Say) -> None:
+    """Bring a blob to where another process was killed after it made the folders, before it synced them."""
+    for folder in ("blobs", "blobs/sha256", "blobs/sha512", "ingest"):
+        os.mkdir(root / folder, 0o700)
+    bring_blob(root, say)
 
 
 def prune(root: Path, say: Say) -> None:

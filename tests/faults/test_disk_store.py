@@ -16,7 +16,7 @@ from shale.linux.durable import DiskFull
 from shale.oci.digest import Digest
 from shale.store.check import check
 from shale.store.database import DatabaseDamaged
-from shale.store.ingest import ingest_key
+from shale.store.ingests import ingest_key
 from shale.store.rebuild import rebuild_database
 from shale.store.repair import repair
 from shale.store.store import Store, open_store
@@ -104,10 +104,12 @@ def test_no_file_may_grow_beyond_a_limit(tmp_path: Path) -> None:
 def test_every_call_may_fail(tmp_path: Path, names: list[str], error: int, kind: str) -> None:
     casualties = list(fail_at_each_call("faults.store_work:bring", tmp_path, names, error))
     assert casualties[-1].call == casualties[-1].error == ""
-    assert len(casualties) > 2
+    assert sum(bool(one.error) for one in casualties) > 1
     for casualty in casualties[:-1]:
-        if "'reserve'" in casualty.call:  # room is kept back where that is possible, and not missed elsewhere
-            assert casualty.error == ""
+        if not casualty.error:
+            # Room is kept back where that is possible; a root that is there already need not be made.
+            assert "'reserve'" in casualty.call or casualty.call.startswith("mkdir"), casualty
+            assert len(casualty.said) == 2, casualty
             continue
         assert casualty.error.startswith(kind), casualty.error
         assert any(word in casualty.error for word in ("store", "ingest", "blob")), casualty.error

@@ -16,7 +16,7 @@ import pytest
 from shale.oci.digest import Digest
 from shale.oci.reference import Reference
 from shale.store.check import check
-from shale.store.ingest import IngestBusy, ingest_key
+from shale.store.ingests import IngestBusy, ingest_key
 from shale.store.store import open_store
 from store_images import keep_image, make_image, noise
 

@@ -13,11 +13,14 @@ from shale.store.store import open_store
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("work", "prepare"), [("bring", None), ("prune", "faults.store_work:prepare")])
+@pytest.mark.parametrize(
+    ("work", "prepare"),
+    [("bring", None), ("bring_into_half_made", None), ("prune", "faults.store_work:prepare")],
+)
 def test_whatever_a_power_cut_leaves(tmp_path: Path, work: str, prepare: str | None) -> None:
     log = record(f"faults.store_work:{work}", tmp_path, prepare=prepare)
     found = list(states(log, seed=5, subsets=1))
-    assert len(found) > 100
+    assert len(found) > 20
     promised: set[str] = set()
     for state in found:
         root = tmp_path / "mounted"
@@ -27,7 +30,7 @@ def test_whatever_a_power_cut_leaves(tmp_path: Path, work: str, prepare: str | N
             assert check(store).damage == (), message
             assert [one for one in state.promises if not store_work.kept(store, one)] == [], message
         promised.update(state.promises)
-    assert len(promised) == 2
+    assert promised
 
 
 def test_the_model_finds_a_missing_sync(tmp_path: Path) -> None:

@@ -124,6 +124,7 @@ def test_shale_pulls_what_docker_and_podman_push(
         (theirs,) = json.loads(peer("image", "inspect", target).stdout)
         assert ours.id.removeprefix("sha256:") == theirs["Id"].removeprefix("sha256:")
         assert ours.document["RootFS"]["Layers"] == theirs["RootFS"]["Layers"]
+        assert ours.platform is not None
         assert ours.id == str(Digest.of(content(engine, ours.platform.config)))
     dockerd.forget()
 

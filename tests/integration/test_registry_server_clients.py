@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from peers.containerd import Containerd
 from peers.dockerd import DockerEngine
 from peers.images import Artifact, Images
 from peers.layout import LayoutImage, open_layout
@@ -109,3 +110,13 @@ def _shape(wire: Wire, tag: str) -> list[str]:
         assert digest_of(wire("GET", f"blobs/{one['digest']}").body) == one["digest"]
     diff_ids: list[str] = wire("GET", f"blobs/{document['config']['digest']}").json["rootfs"]["diff_ids"]
     return diff_ids
+
+
+def test_containerd_pushes_and_pulls(
+    address: str, skopeo: Skopeo, containerd: Containerd, busybox_image: LayoutImage
+) -> None:
+    skopeo.copy(busybox_image.name, f"docker://{address}/test/in:latest")
+    containerd("content", "fetch", "--plain-http", f"{address}/test/in:latest")
+    containerd("images", "tag", f"{address}/test/in:latest", f"{address}/test/out:latest")
+    containerd("images", "push", "--plain-http", f"{address}/test/out:latest")
+    assert_same(Wire(address, "test/out"), busybox_image, "latest")

@@ -12,6 +12,7 @@ from typing import Protocol
 import pytest
 
 from peers.authority import Authority, make_authority
+from peers.containerd import Containerd, serve_containerd
 from peers.dockerd import DockerEngine, serve_dockerd
 from peers.ground import Ground
 from peers.images import Artifact, Images, open_images
@@ -62,6 +63,13 @@ def dockerd(peer_ground: Ground) -> Iterator[DockerEngine]:
     """Debian's Docker engine; one for the session, so call `forget` before a pull that is to fetch."""
     with serve_dockerd(peer_ground) as engine:
         yield engine
+
+
+@pytest.fixture(scope="session")
+def containerd(peer_ground: Ground) -> Iterator[Containerd]:
+    """containerd with nothing in it."""
+    with serve_containerd(peer_ground) as running:
+        yield running
 
 
 @pytest.fixture

@@ -6,17 +6,32 @@ number of the signal to an interrupt.
 
 from __future__ import annotations
 
-import signal
+import sys
+from contextlib import suppress
 from typing import Final
 
+from shale.cli.render.safe import escape_controls
 from shale.errors import Cancelled, ShaleError
 
-__all__ = ["BAD_FLAG", "FAILED", "exit_code"]
+__all__ = ["BAD_FLAG", "FAILED", "INTERRUPTED", "complain", "exit_code"]
 
 FAILED: Final = 1
 BAD_FLAG: Final = 125
+INTERRUPTED: Final = 130
+"""128 and the number of SIGINT."""
 
 
 def exit_code(error: ShaleError) -> int:
     """The exit code for an error."""
-    return 128 + signal.SIGINT if isinstance(error, Cancelled) else FAILED
+    return INTERRUPTED if isinstance(error, Cancelled) else FAILED
+
+
+def complain(text: str) -> None:
+    """Tell a person what went wrong, on standard error, after what was printed so far.
+
+    Args:
+        text: it may quote a registry or an image: what would steer a terminal is shown instead.
+    """
+    with suppress(OSError, ValueError):
+        sys.stdout.flush()
+    sys.stderr.write(f"shale: {escape_controls(text, keep=chr(10))}\n")

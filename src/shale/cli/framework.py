@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import importlib
-import textwrap
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 
 from shale.cli.exit import BAD_FLAG, FAILED
 from shale.cli.tree import Entry, aliases
 
+if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
+
 __all__ = ["CONTEXT", "Command", "Group", "LazyGroup"]
 
-CONTEXT: Final = {"help_option_names": ["--help"], "max_content_width": 120}
+CONTEXT: Final = {"help_option_names": ["--help"], "max_content_width": 160}
 _TYPES: Final = {"text": "string", "integer": "int", "float": "float", "path": "string", "filename": "string"}
+_TRUTHS: Final = {"true": True, "t": True, "1": True, "false": False, "f": False, "0": False}
 
 
 class Command(click.Command):
@@ -26,6 +29,10 @@ class Command(click.Command):
         ctx.allow_interspersed_args = True
         return super().make_parser(ctx)
 
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Take `--flag=false` and `--flag=true` too, which Go's flags know and click's do not."""
+        return super().parse_args(ctx, _plain_flags(self.get_params(ctx), args))
+
     def format_usage(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """`Usage:  shale image tag SOURCE_IMAGE[:TAG] TARGET_IMAGE[:TAG]`."""
         formatter.write(f"Usage:  {usage_line(ctx)}\n")
@@ -33,12 +40,11 @@ class Command(click.Command):
     def format_help(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Docker's layout: usage, a sentence, aliases, options."""
         self.format_usage(ctx, formatter)
-        formatter.write(f"\n{(self.help or '').strip()}\n")
+        formatter.write(f"\n{_prose(self.help or '', formatter.width)}\n")
         names = [f"{ctx.find_root().info_name} {name}" for name in aliases(_entry(self))]
         if len(names) > 1:
             formatter.write("\nAliases:\n  " + ", ".join(names) + "\n")
-        options = [one for one in self.get_params(ctx) if isinstance(one, click.Option) and not one.hidden]
-        options = sorted((one for one in options if one.name != "help"), key=_long)
+        options = sorted(_shown_options(self, ctx), key=_long)
         if options:
             formatter.write("\nOptions:\n" + _options(options, formatter.width))
 
@@ -49,7 +55,7 @@ class Group(click.Group):
     def resolve_command(self, ctx: click.Context, args: list[str]) -> Any:
         """Find a subcommand."""
         name = args[0]
-        if not name.startswith("-") and self.get_command(ctx, name) is None:
+        if not ctx.resilient_parsing and not name.startswith("-") and self.get_command(ctx, name) is None:
             path = ctx.command_path
             guess = _nearest(name, self.list_commands(ctx))
             hint = f"\n\nDid you mean {guess}?" if guess else ""
@@ -66,13 +72,12 @@ class Group(click.Group):
     def format_help(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Docker's layout: usage, a sentence, commands, options."""
         self.format_usage(ctx, formatter)
-        formatter.write(f"\n{(self.help or '').strip()}\n")
+        formatter.write(f"\n{_prose(self.help or '', formatter.width)}\n")
         for title, rows in self.sections(ctx):
             width = max(len(name) for name, _ in rows)
             formatter.write(f"\n{title}:\n")
             formatter.write("".join(f"  {name:<{width}}   {text}\n" for name, text in rows))
-        options = [one for one in self.get_params(ctx) if isinstance(one, click.Option) and not one.hidden]
-        options = sorted((one for one in options if one.name != "help"), key=_long)
+        options = sorted(_shown_options(self, ctx), key=_long)
         if options:
             formatter.write("\nOptions:\n" + _options(options, formatter.width))
         formatter.write(f"\nRun '{ctx.command_path} COMMAND --help' for more information on a command.\n")
@@ -107,6 +112,15 @@ class LazyGroup(Group):
         command: click.Command = module.command
         return command
 
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        """The commands that begin so, without importing them, or the flags."""
+        if incomplete.startswith("-"):
+            return super().shell_complete(ctx, incomplete)
+        from click.shell_completion import CompletionItem  # noqa: PLC0415 - only while a shell completes
+
+        rows = (row for _, rows in self.sections(ctx) for row in rows)
+        return [CompletionItem(name, help=text) for name, text in rows if name.startswith(incomplete)]
+
     def sections(self, ctx: click.Context) -> list[tuple[str, list[tuple[str, str]]]]:
         """The commands, without importing them."""
         return [("Commands", [(name, self._members[name].help) for name in self.list_commands(ctx)])]
@@ -122,14 +136,47 @@ def show_help(ctx: click.Context) -> None:
 def usage_line(ctx: click.Context) -> str:
     """What to type: the path of a command and its arguments."""
     command = ctx.command
-    shown = [one for one in command.get_params(ctx) if isinstance(one, click.Option) and one.name != "help"]
     arguments = [one.make_metavar(ctx) for one in command.get_params(ctx) if isinstance(one, click.Argument)]
-    return " ".join([ctx.command_path, *(["[OPTIONS]"] if shown else []), *arguments])
+    options = ["[OPTIONS]"] if _shown_options(command, ctx) else []
+    return " ".join([ctx.command_path, *options, *arguments])
+
+
+def _shown_options(command: click.Command, ctx: click.Context) -> list[click.Option]:
+    """The flags that help is about: all but `--help` itself."""
+    return [
+        one
+        for one in command.get_params(ctx)
+        if isinstance(one, click.Option) and not one.hidden and "--help" not in one.opts
+    ]
 
 
 def usage_exit_code(error: click.UsageError) -> int:
     """Docker answers 125 to a flag that it does not know, and 1 to a wrong number of arguments."""
     return BAD_FLAG if isinstance(error, click.NoSuchOption | click.BadOptionUsage) else FAILED
+
+
+def _plain_flags(params: list[click.Parameter], args: list[str]) -> list[str]:
+    """The arguments with `--human=false` as `--no-human`, or left out where a flag is off anyway."""
+    flags = {name: one for one in params if isinstance(one, click.Option) and one.is_flag for name in one.opts}
+    end = args.index("--") if "--" in args else len(args)
+    plain = []
+    for arg in args[:end]:
+        name, equals, value = arg.partition("=")
+        flag = flags.get(name) if equals else None
+        if flag is None or value.lower() not in _TRUTHS:
+            plain.append(arg)
+        elif _TRUTHS[value.lower()]:
+            plain.append(name)
+        else:
+            plain += flag.secondary_opts[:1]
+    return plain + args[end:]
+
+
+def _prose(text: str, width: int) -> str:
+    """The words about a command, wrapped, each line of the source beginning one."""
+    import textwrap  # noqa: PLC0415 - only for help
+
+    return "\n".join(textwrap.fill(line, width) for line in text.strip().split("\n"))
 
 
 def _entry(command: click.Command) -> Entry:
@@ -144,6 +191,8 @@ def _long(option: click.Option) -> str:
 
 def _options(options: list[click.Option], width: int) -> str:
     """Docker's two columns: `  -q, --quiet             Only show image IDs`."""
+    import textwrap  # noqa: PLC0415 - only for help
+
     rows = []
     for option in options:
         short = next((one for one in option.opts if not one.startswith("--")), "")

@@ -10,8 +10,9 @@ from pathlib import Path
 
 import click
 
-from shale.cli.exit import FAILED, exit_code
+from shale.cli.exit import FAILED, INTERRUPTED, complain, exit_code
 from shale.cli.framework import CONTEXT, Group, LazyGroup, show_help, usage_exit_code, usage_line
+from shale.cli.naming import COMPLETION
 from shale.cli.session import Session
 from shale.cli.tree import GROUPS, TOP
 from shale.errors import ShaleError
@@ -58,7 +59,7 @@ def _root() -> Group:
         "shale", "Build, pull, push, store and explain container images, with no daemon", TOP,
         context_settings=CONTEXT,
         params=[
-            click.Option(["--root"], type=click.Path(path_type=Path), metavar="FOLDER",
+            click.Option(["--root"], type=click.Path(path_type=Path, readable=False), metavar="FOLDER",
                          help="The store (default $SHALE_ROOT, /var/lib/shale for root, "
                               "$XDG_DATA_HOME/shale for a user)"),
             click.Option(["-D", "--debug"], is_flag=True, help="Show where an error comes from"),
@@ -78,6 +79,10 @@ def run(arguments: Sequence[str]) -> int:
     Returns:
         The exit code.
     """
+    if os.environ.get(COMPLETION):
+        from shale.cli.shells import register  # noqa: PLC0415 - only while a shell completes
+
+        register()
     debug = "-D" in arguments or "--debug" in arguments
     try:
         code = _root().main(list(arguments), prog_name="shale", standalone_mode=False)
@@ -85,27 +90,39 @@ def run(arguments: Sequence[str]) -> int:
     except click.UsageError as error:
         return _usage(error)
     except click.ClickException as error:
-        _complain(error.format_message())
+        complain(error.format_message())
         return FAILED
     except (KeyboardInterrupt, click.Abort):
-        _complain("stopped; what came so far is kept")
-        return 130
+        complain("stopped; what came so far is kept")
+        return INTERRUPTED
     except BrokenPipeError:
         # Whoever read our output has gone: nothing to say, and nobody to say it to.
-        with suppress(OSError):
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _drop_output()
         return 141
+    except OSError as error:
+        # What no command expected, as a full disk under the output: one line, no pages of code.
+        if debug:
+            raise
+        complain(f"{error.filename or 'standard output'}: {(error.strerror or str(error)).lower()}")
+        _drop_output()
+        return FAILED
     except ShaleError as error:
         if debug:
             raise
-        _complain(error.message)
+        complain(error.message)
         return exit_code(error)
     return code if isinstance(code, int) else 0
 
 
+def _drop_output() -> None:
+    """Let nobody write what could not be written once more: Python does it at the end, and complains."""
+    with suppress(OSError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
 def _usage(error: click.UsageError) -> int:
     """A mistake in what was typed: what is wrong, how it is used, where to read more."""
-    _complain(_usage_message(error))
+    complain(_usage_message(error))
     if error.ctx is not None and not isinstance(error.ctx.command, click.Group):
         sys.stderr.write(f"\nUsage:  {usage_line(error.ctx)}\n")
         sys.stderr.write(f"\nRun '{error.ctx.command_path} --help' for more information\n")
@@ -127,9 +144,3 @@ def _wanted(command: click.Command) -> str:
     count = sum(one.nargs if one.nargs > 0 else int(one.required) for one in arguments)
     least = "at least " if any(one.nargs < 0 for one in arguments) else ""
     return f"{least}{count} argument{'' if count == 1 else 's'}"
-
-
-def _complain(text: str) -> None:
-    with suppress(OSError, ValueError):
-        sys.stdout.flush()
-    sys.stderr.write(f"shale: {text}\n")

@@ -19,20 +19,20 @@ class Image:
 
     Attributes:
         summary: names, digests, dates, sizes.
-        platform: the platform that was looked at.
+        platform: the platform that was looked at; None for an artifact, which has none.
         layers: base first.
         document: everything, as `docker image inspect` shows it.
     """
 
     summary: ImageSummary
-    platform: PlatformSummary
+    platform: PlatformSummary | None
     layers: tuple[Layer, ...]
     document: Mapping[str, Any]
 
     @property
     def id(self) -> str:
-        """The image id, `sha256:...`."""
-        return str(self.platform.id)
+        """The image id, `sha256:...`; for an artifact, its digest."""
+        return str(self.platform.id if self.platform else self.summary.id)
 
     @property
     def tags(self) -> tuple[str, ...]:
@@ -41,8 +41,8 @@ class Image:
 
     @property
     def size(self) -> int:
-        """Bytes of its files."""
-        return self.platform.size
+        """Bytes of its files; for an artifact, of its blobs."""
+        return self.platform.size if self.platform else sum(layer.size for layer in self.layers)
 
     def _repr_html_(self) -> str:
         """A notebook shows the image as a table of its layers."""
@@ -57,7 +57,7 @@ def _table(image: Image) -> str:
         f"<td>{layer.content_size:,}</td><td><code>{escape(layer.created_by)}</code></td></tr>"
         for layer in image.layers
     )
-    platform = escape(image.platform.platform)
+    platform = escape(image.platform.platform) if image.platform else "artifact"
     return (
         f"<table><caption>{title} &middot; {platform} &middot; {image.size:,} bytes</caption>"
         "<thead><tr><th>Layer</th><th>Compressed</th><th>Files</th><th>Created by</th></tr></thead>"

@@ -3,34 +3,39 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
-from typing import Any, Final
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from shale.engine.image import Image
+from shale.engine.naming import NameVerbs
 from shale.engine.parts import Parts
-from shale.engine.transfers import Policy, Transfers
+from shale.engine.policy import Policy
+from shale.engine.verbs import ArchiveVerbs
 from shale.errors import Invalid, NotFound
 from shale.events import Listener, silent
-from shale.image.filters import LIST_FILTERS, PRUNE_FILTERS, ImageFilters, parse_filters
-from shale.image.history import HistoryEntry, image_history, image_layers
-from shale.image.inspect import inspect_image
+from shale.image.filters import LIST_FILTERS, PRUNE_FILTERS, ImageFilters, parse_filters, truth
+from shale.image.history import HistoryEntry, artifact_layers, image_history, image_layers
+from shale.image.inspect import inspect_artifact, inspect_image
 from shale.image.instants import parse_until
 from shale.image.listing import ImageSummary, list_images
-from shale.image.pull import Pulled
-from shale.image.push import Pushed
 from shale.image.remove import Removal, Remover
-from shale.image.resolve import ImageNotFound, find_image, select_platform
-from shale.oci.digest import Digest
-from shale.oci.reference import InvalidReference, Reference
-from shale.registry.client.cancel import Cancellation
-from shale.store.names import LogEntry
+from shale.image.resolve import select_platform
+from shale.oci.reference import Reference
+
+if TYPE_CHECKING:
+    from shale.engine.transfers import Transfers
+    from shale.image.pull import Pulled
+    from shale.image.push import Pushed
+    from shale.registry.client.cancel import Cancellation
 
 __all__ = ["Images"]
+
+T = TypeVar("T")
 
 _ALL: Final = "all"
 
 
-class Images:
+class Images(NameVerbs, ArchiveVerbs):
     """The images of one engine's store. Safe to use from threads."""
 
     def __init__(self, parts: Parts) -> None:
@@ -39,7 +44,7 @@ class Images:
         Args:
             parts: of an open engine.
         """
-        self._parts = parts
+        super().__init__(parts)
         self._store = parts.store
         self._host = parts.settings.host
 
@@ -66,8 +71,7 @@ class Images:
             Corrupt, Invalid: what came is not what it should be; nothing of it is named.
             Exhausted: the disk is full; what came is kept.
         """
-        transfers = Transfers(self._parts, listener, cancel or Cancellation())
-        pulled = transfers.pull(name, platform, policy)
+        pulled = self._transfers(listener, cancel).pull(name, platform, policy)
         shown = platform if platform != _ALL else None
         return self.get(str(pulled.reference), platform=shown)
 
@@ -80,7 +84,7 @@ class Images:
             Invalid: the name has a tag or a digest.
             ShaleError: as `pull`.
         """
-        return Transfers(self._parts, listener, Cancellation()).pull_all_tags(name, platform)
+        return self._transfers(listener, None).pull_all_tags(name, platform)
 
     def push(
         self,
@@ -118,7 +122,14 @@ class Images:
                 raise NotFound(f"an image does not exist locally with the tag: {first.familiar_name}")
         else:
             references = [reference.with_default_tag() for reference in references]
-        return Transfers(self._parts, listener, cancel or Cancellation()).push(references, platform)
+        return self._transfers(listener, cancel).push(references, platform)
+
+    def _transfers(self, listener: Listener, cancel: Cancellation | None) -> Transfers:
+        """What speaks to registries: the client costs more to import than a list of images takes."""
+        from shale.engine.transfers import Transfers  # noqa: PLC0415 - see above
+        from shale.registry.client.cancel import Cancellation  # noqa: PLC0415 - see above
+
+        return Transfers(self._parts, listener, cancel or Cancellation())
 
     def list(self, filters: Sequence[str] = ()) -> Sequence[ImageSummary]:
         """Images, the latest built first.
@@ -138,77 +149,52 @@ class Images:
         chosen = ImageFilters(parsed, find=self.find, moment=_moment)
         return [image for image in images if chosen.accept(image)]
 
-    def find(self, name: str) -> ImageSummary:
-        """The summary of one image, by name, digest, id or the beginning of an id.
-
-        Raises:
-            ImageNotFound, AmbiguousImage, InvalidReference: see `find_image`.
-        """
-        return find_image(self._store, name, self._host).image
-
     def get(self, name: str, *, platform: str | None = None) -> Image:
         """One image, looked into.
 
         Raises:
             NotFound: no such image, or not for that platform.
-            Invalid: the name is malformed, or means an artifact.
+            Invalid: the name is malformed.
         """
-        summary = self.find(name)
-        chosen = select_platform(summary, platform, self._host)
-        return Image(
-            summary,
-            chosen,
-            image_layers(self._store, chosen),
-            inspect_image(self._store, summary, chosen),
-        )
+
+        def look(summary: ImageSummary) -> Image:
+            if not summary.platforms:
+                layers = artifact_layers(self._store, summary.target)
+                return Image(summary, None, layers, inspect_artifact(self._store, summary))
+            chosen = select_platform(summary, platform, self._host)
+            layers = image_layers(self._store, chosen)
+            return Image(summary, chosen, layers, inspect_image(self._store, summary, chosen))
+
+        return self._look(name, look)
 
     def inspect(self, name: str, *, platform: str | None = None) -> Mapping[str, Any]:
         """Everything about one image, as `docker image inspect` shows it; errors as `get`."""
-        summary = self.find(name)
-        return inspect_image(self._store, summary, select_platform(summary, platform, self._host))
+
+        def look(summary: ImageSummary) -> Mapping[str, Any]:
+            if not summary.platforms:
+                return inspect_artifact(self._store, summary)
+            return inspect_image(self._store, summary, select_platform(summary, platform, self._host))
+
+        return self._look(name, look)
 
     def history(self, name: str, *, platform: str | None = None) -> Sequence[HistoryEntry]:
         """The steps of an image, the last one first; errors as `get`."""
-        summary = self.find(name)
-        tags = tuple(one.familiar for one in summary.names)
-        return image_history(self._store, select_platform(summary, platform, self._host), tags)
 
-    def tag(self, source: str, target: str) -> Reference:
-        """Give an image another name; the name is taken away from what it pointed at before.
+        def look(summary: ImageSummary) -> Sequence[HistoryEntry]:
+            tags = tuple(one.familiar for one in summary.names)
+            return image_history(self._store, select_platform(summary, platform, self._host), tags)
 
-        Args:
-            source: a name, digest or id of an image that is here.
-            target: the new name; without a tag it gets `latest`.
+        return self._look(name, look)
 
-        Raises:
-            ImageNotFound: no such image.
-            InvalidReference: the target is no name, or has a digest.
-        """
-        reference = Reference.parse(target).with_default_tag()
-        if reference.digest is not None:
-            raise InvalidReference(f"refusing to create a tag with a digest reference: {target}")
-        found = self.find(source)
-        with self._store.leases.hold(f"tag {target}") as lease:
-            lease.protect([found.target])
-            self._point(reference, found.target, f"tag {source} {target}")
-        return reference
-
-    def _point(self, reference: Reference, target: Digest, command: str) -> None:
-        """Move a name, unless its target was collected since we found it."""
-        with self._store.database.write() as tx:
-            if tx.row("SELECT 1 FROM manifests WHERE digest = ?", (str(target),)) is None:
-                raise ImageNotFound(str(target))
-            self._store.names.move(tx, reference, target, command)
-
-    def untag(self, name: str) -> Reference:
-        """Take one tag away and keep the image, even without a name.
-
-        Raises:
-            NameNotFound: nothing of that name.
-        """
-        reference = Reference.parse(name).with_default_tag()
-        Remover(self._store, self._host).untag(reference, f"untag {name}")
-        return reference
+    def _look(self, name: str, look: Callable[[ImageSummary], T]) -> T:
+        """Look into what a name means; where that was just removed, into what it means now."""
+        while True:
+            summary = self.find(name)
+            try:
+                return look(summary)
+            except NotFound:
+                if self.find(name).target == summary.target:
+                    raise
 
     def remove(self, name: str, *, force: bool = False, prune: bool = True) -> Removal:
         """Remove a tag, and with its last tag the image.
@@ -229,44 +215,18 @@ class Images:
 
         Args:
             all_images: every image, not only those without a name.
-            filters: `label=...`, `label!=...`, `until=...`, `dangling=...`.
+            filters: `label=...`, `label!=...`, `until=...`; `dangling=false` is the same as `all_images`.
             dry_run: only tell what would go, exactly.
 
         Raises:
             InvalidFilter: a filter is malformed.
         """
         parsed = parse_filters(filters, PRUNE_FILTERS)
+        # To docker `dangling=false` is another word for --all, not a filter: what dangles goes as well.
+        everything = all_images or not all(truth(text) for text in parsed.pop("dangling", ()))
         chosen = ImageFilters(parsed, find=self.find, moment=_moment)
-        everything = all_images or parsed.get("dangling") in (["false"], ["0"])
         images = [image for image in self.list() if (everything or image.is_dangling) and chosen.accept(image)]
         return Remover(self._store, self._host).remove_images(images, "prune", rehearse=dry_run)
-
-    def reflog(self, name: str | None = None) -> Sequence[LogEntry]:
-        """What a name (or every name) pointed at, the latest first."""
-        reference = Reference.parse(name).with_default_tag() if name else None
-        return self._store.names.log(reference)
-
-    def restore(self, name: str, steps: int) -> Reference:
-        """Point a name at what it pointed at before.
-
-        Args:
-            name: the name.
-            steps: how many moves back; 1 is the one before the current.
-
-        Raises:
-            NotFound: the log does not reach so far, or that content is not here any more.
-        """
-        reference = Reference.parse(name).with_default_tag()
-        log = self._store.names.log(reference)
-        target = log[steps].target if steps < len(log) else None
-        if target is None:
-            raise NotFound(f"{reference.familiar}@{{{steps}}} is not in the log; see shale reflog {name}")
-        with self._store.leases.hold(f"restore {name}") as lease:
-            lease.protect([target])
-            if not self._store.content.has_manifest(target):
-                raise NotFound(f"{reference.familiar}@{{{steps}}} was {target}, which is gone; pull it again")
-            self._point(reference, target, f"restore {name}@{{{steps}}}")
-        return reference
 
 
 def _moment(text: str) -> float:

@@ -13,6 +13,7 @@ from shale.registry.client.cancel import Cancellation
 from shale.registry.client.client import RegistryClient
 from shale.registry.client.credentials.auth_files import AuthFiles
 from shale.registry.client.credentials.paths import auth_files_from
+from shale.registry.client.endpoint import CredentialSource
 from shale.registry.client.hosts.endpoints import Hosts
 from shale.registry.client.hosts.sources import host_paths_from
 from shale.registry.client.proxies import Proxies
@@ -26,7 +27,11 @@ class Registries:
     """Registries for one operation: they stop together, and tell one listener."""
 
     def __init__(
-        self, settings: Settings, listener: Listener = silent, cancel: Cancellation | None = None
+        self,
+        settings: Settings,
+        listener: Listener = silent,
+        cancel: Cancellation | None = None,
+        credentials: CredentialSource | None = None,
     ) -> None:
         """Read the configuration; nothing is contacted.
 
@@ -34,6 +39,7 @@ class Registries:
             settings: where the configuration is.
             listener: told about tries that failed and are repeated.
             cancel: stops everything.
+            credentials: who we are, instead of what the files say.
 
         Raises:
             InvalidConfiguration, InvalidProxy: a file or a variable is malformed.
@@ -45,7 +51,7 @@ class Registries:
         )
         self.client = RegistryClient(
             endpoints=self.hosts,
-            credentials=self.credentials,
+            credentials=credentials or self.credentials,
             agent=f"shale/{shale_version()} ({settings.host})",
             proxies=Proxies.from_environ(settings.environ),
             listener=listener,

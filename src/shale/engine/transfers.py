@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from enum import Enum
 from typing import Final
 
 from shale.engine.parts import Parts
+from shale.engine.policy import Policy
 from shale.engine.registries import Registries
 from shale.errors import Invalid, NotFound, Unavailable
 from shale.events import Listener, Notice
@@ -22,23 +22,10 @@ from shale.registry.client.cancel import Cancellation
 from shale.store.content import Source
 from shale.store.names import NameNotFound
 
-__all__ = ["Policy", "Transfers"]
+__all__ = ["Transfers"]
 
 _ALL: Final = "all"
 _JOBS: Final = 4
-
-
-class Policy(Enum):
-    """When a pull asks the registry."""
-
-    ALWAYS = "always"
-    """Every time."""
-    MISSING = "missing"
-    """Only where the name is not in the store."""
-    NEWER = "newer"
-    """Every time, but what is here is good enough where the registry does not answer."""
-    NEVER = "never"
-    """Not at all."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,7 +126,12 @@ class Transfers:
             origin = Source(references[0].registry, references[0].repository)
             pusher = Pusher(store, self.listener, self.cancel, jobs=_JOBS)
             for target, tags in by_target.items():
-                pushed += pusher.push(target, repository, tags, wanted, host, origin)
+                done = pusher.push(target, repository, tags, wanted, host, origin)
+                pushed += done
+                if any(one.digest == target for one in done):
+                    with store.database.write() as tx:
+                        known = references[0].with_digest(target)
+                        store.names.move(tx, known, target, f"push {known.familiar_name}")
         return pushed
 
 

@@ -12,7 +12,15 @@ from typing import Final
 from shale.errors import Invalid
 from shale.image.listing import ImageSummary
 
-__all__ = ["LIST_FILTERS", "PRUNE_FILTERS", "ImageFilters", "InvalidFilter", "created_at", "parse_filters"]
+__all__ = [
+    "LIST_FILTERS",
+    "PRUNE_FILTERS",
+    "ImageFilters",
+    "InvalidFilter",
+    "created_at",
+    "parse_filters",
+    "truth",
+]
 
 LIST_FILTERS: Final = ("before", "dangling", "label", "label!", "reference", "since", "until")
 PRUNE_FILTERS: Final = ("dangling", "label", "label!", "until")
@@ -79,7 +87,7 @@ class ImageFilters:
         self._labels = [_label(text) for text in filters.get("label", ())]
         self._no_labels = [_label(text) for text in filters.get("label!", ())]
         self._patterns = filters.get("reference", ())
-        self._dangling = [_truth(text) for text in filters.get("dangling", ())]
+        self._dangling = [truth(text) for text in filters.get("dangling", ())]
         self._before = [created_at(find(text)) for text in filters.get("before", ())]
         self._since = [created_at(find(text)) for text in filters.get("since", ())]
         self._until = [moment(text) for text in filters.get("until", ())]
@@ -118,7 +126,12 @@ def _label(text: str) -> tuple[str, str | None]:
     return key, value if equals else None
 
 
-def _truth(text: str) -> bool:
+def truth(text: str) -> bool:
+    """What a person means by `dangling=TEXT`.
+
+    Raises:
+        InvalidFilter: neither true nor false.
+    """
     if text.lower() in ("1", "t", "true"):
         return True
     if text.lower() in ("0", "f", "false"):

@@ -66,9 +66,12 @@ class Graph:
 
 
 class _Walk:
-    def __init__(self, source: Source, keep: Callable[[Document], None]) -> None:
+    def __init__(
+        self, source: Source, keep: Callable[[Document], None], missing: Callable[[Descriptor], bool]
+    ) -> None:
         self.source = source
         self.keep = keep
+        self.missing = missing
         self.seen: set[Digest] = set()
         self.nodes: list[Node] = []
 
@@ -85,7 +88,7 @@ class _Walk:
         self.keep(document)
         if isinstance(parsed, Index):
             for child in parsed.manifests:
-                if _is_document(child):
+                if _is_document(child) and not self.missing(child):
                     self.visit(self.fetch(child), depth + 1)
         self.nodes.append(Node(document, parsed))
 
@@ -107,6 +110,7 @@ def walk(
     root: Document,
     platform: Platform | None = None,
     keep: Callable[[Document], None] = lambda _: None,
+    missing: Callable[[Descriptor], bool] = lambda _: False,
 ) -> Graph:
     """Find what belongs to a document.
 
@@ -115,12 +119,14 @@ def walk(
         root: where to begin.
         platform: of an index, take only the manifest that fits this best; None takes all.
         keep: told each document when it came, parents first.
+        missing: tells which children of an index to leave out where everything is taken, because their
+            content is known not to be there.
 
     Raises:
         NoMatchingPlatform: nothing fits the platform.
         InvalidDocument: a document is malformed, or the graph is too large.
     """
-    steps = _Walk(source, keep)
+    steps = _Walk(source, keep, missing)
     if platform is None:
         steps.visit(root, 0)
         return Graph(root, steps.nodes)

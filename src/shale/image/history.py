@@ -6,12 +6,12 @@ from dataclasses import dataclass
 
 from shale.image.listing import PlatformSummary
 from shale.oci.config import ImageConfig, parse_config
-from shale.oci.digest import DiffID, ImageID
+from shale.oci.digest import DiffID, Digest, ImageID
 from shale.oci.document import MAX_CONFIG
 from shale.oci.manifest import Manifest
 from shale.store.store import Store
 
-__all__ = ["HistoryEntry", "Layer", "image_config", "image_history", "image_layers"]
+__all__ = ["HistoryEntry", "Layer", "artifact_layers", "image_config", "image_history", "image_layers"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,7 +20,7 @@ class Layer:
 
     Attributes:
         digest: of its compressed bytes, as text `sha256:...`.
-        diff_id: of its tar.
+        diff_id: of its tar; None for a blob of an artifact.
         size: compressed bytes.
         content_size: bytes of its files.
         created_by: the step that made it.
@@ -28,7 +28,7 @@ class Layer:
     """
 
     digest: str
-    diff_id: DiffID
+    diff_id: DiffID | None
     size: int
     content_size: int
     created_by: str
@@ -80,6 +80,15 @@ def image_layers(store: Store, platform: PlatformSummary) -> tuple[Layer, ...]:
             media_type=layer.media_type,
         )
         for layer, diff_id, step in zip(manifest.layers, config.rootfs.diff_ids, steps, strict=False)
+    )
+
+
+def artifact_layers(store: Store, target: Digest) -> tuple[Layer, ...]:
+    """The blobs of an artifact, in the order of its manifest; none for an index."""
+    document = store.content.manifest(target)
+    layers = document.layers if isinstance(document, Manifest) else ()
+    return tuple(
+        Layer(str(layer.digest), None, layer.size, layer.size, "", layer.media_type) for layer in layers
     )
 
 

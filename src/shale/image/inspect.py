@@ -8,10 +8,10 @@ from typing import Any
 
 from shale.image.history import image_config
 from shale.image.listing import ImageSummary, PlatformSummary
-from shale.oci.document import MAX_CONFIG
+from shale.oci.document import MAX_CONFIG, MAX_MANIFEST, InvalidDocument
 from shale.store.store import Store
 
-__all__ = ["inspect_image"]
+__all__ = ["inspect_artifact", "inspect_image"]
 
 
 def inspect_image(store: Store, image: ImageSummary, platform: PlatformSummary) -> dict[str, Any]:
@@ -24,7 +24,7 @@ def inspect_image(store: Store, image: ImageSummary, platform: PlatformSummary) 
     """
     config = image_config(store, platform)
     # Config is shown as the document has it: builders add fields that no specification knows.
-    document = json.loads(store.blobs.read(platform.config, MAX_CONFIG))
+    document = _values(store.blobs.read(platform.config, MAX_CONFIG), f"image config {platform.id}")
     manifest = store.content.manifest(platform.manifest)
     history = config.history or ()
     shown: dict[str, Any] = {
@@ -56,6 +56,37 @@ def inspect_image(store: Store, image: ImageSummary, platform: PlatformSummary) 
         "size": store.blobs.size(platform.manifest),
     }
     return shown
+
+
+def inspect_artifact(store: Store, image: ImageSummary) -> dict[str, Any]:
+    """What is kept of an artifact (or of an index without images): its names and its manifest."""
+    raw = store.blobs.read(image.target, MAX_MANIFEST)
+    return {
+        "Id": str(image.id),
+        "RepoTags": [name.familiar for name in image.names],
+        "RepoDigests": _digests(image),
+        "Metadata": {"LastTagTime": _time(image.added)},
+        "Descriptor": {
+            "mediaType": store.content.manifest(image.target).media_type,
+            "digest": str(image.target),
+            "size": len(raw),
+        },
+        "Manifest": _values(raw, f"manifest {image.target}"),
+    }
+
+
+def _values(raw: bytes, what: str) -> Any:
+    """The values of a document that was valid when it came.
+
+    Raises:
+        InvalidDocument: valid, but no value of Python: a number of thousands of digits, say.
+    """
+    try:
+        return json.loads(raw)
+    except (ValueError, RecursionError):
+        raise InvalidDocument(
+            f"{what} cannot be shown: it has a number of thousands of digits, or is nested too deeply"
+        ) from None
 
 
 def _digests(image: ImageSummary) -> list[str]:

@@ -17,13 +17,18 @@ from shale.image.ports import Document, Source
 from shale.layer.verify import LayerFacts, LayerScanner
 from shale.oci.descriptor import Descriptor
 from shale.oci.digest import DiffID, Digest
+from shale.oci.document import MAX_CONFIG, InvalidDocument
+from shale.store.blobs import BlobDamaged, BlobNotFound
 from shale.store.content import LayerRecord
-from shale.store.ingest import DigestMismatch, Ingest, IngestNote, SizeMismatch, ingest_key
+from shale.store.ingest import DigestMismatch, Ingest, IngestNote, SizeMismatch
+from shale.store.ingests import ingest_key
 from shale.store.store import Store
 
 __all__ = ["DiffIDMismatch", "Intake"]
 
 _READ: Final = 1024 * 1024
+_LARGE: Final = 1024 * 1024
+"""Bytes from which on a layer is worth threads of its own."""
 
 
 class DiffIDMismatch(Corrupt):
@@ -43,8 +48,8 @@ class _Inspection:
     that is another matter than an image that is broken where it comes from.
     """
 
-    def __init__(self, *, inflate: bool) -> None:
-        self._reader = LayerScanner() if inflate else None
+    def __init__(self, size: int, *, inflate: bool) -> None:
+        self._reader = LayerScanner(threads=size >= _LARGE) if inflate else None
         self._failure: ShaleError | None = None
 
     def feed(self, chunk: memoryview) -> None:
@@ -83,7 +88,7 @@ class _Sink:
         self._listener = listener
         self._check = check
         self._inflate = inflate
-        self._inspection = _Inspection(inflate=inflate)
+        self._inspection = _Inspection(descriptor.size, inflate=inflate)
         self.resumed = ingest.resume(self._inspection.feed) > 0
 
     @property
@@ -111,7 +116,7 @@ class _Sink:
         self.resumed = False
         self._ingest.restart()
         self._inspection.close()
-        self._inspection = _Inspection(inflate=self._inflate)
+        self._inspection = _Inspection(self._descriptor.size, inflate=self._inflate)
 
     def facts(self) -> LayerFacts | None:
         return self._inspection.facts()
@@ -139,9 +144,23 @@ class Intake:
         """Bring an image's config; people are not shown its progress.
 
         Raises:
+            InvalidDocument: it is larger than any config may be; nothing of it is fetched.
             DigestMismatch, SizeMismatch: the bytes are wrong, even from the beginning.
         """
-        Intake(self._store, silent, self._check).blob(source, descriptor)
+        if descriptor.size > MAX_CONFIG:
+            raise InvalidDocument(
+                f"image config {descriptor.digest} has {descriptor.size} bytes, "
+                f"more than the {MAX_CONFIG} that are accepted"
+            )
+        if not self._is_good(descriptor.digest, descriptor.size):
+            Intake(self._store, silent, self._check)._fetch(source, descriptor)  # noqa: SLF001 - our own
+
+    def _is_good(self, digest: Digest, size: int) -> bool:
+        """Whether a document is here with its own bytes: it is small, so a pull looks, and heals it."""
+        try:
+            return self._store.content.holds(digest, size) and len(self._store.blobs.read(digest, size)) == size
+        except (BlobNotFound, BlobDamaged):
+            return False
 
     def blob(self, source: Source, descriptor: Descriptor) -> None:
         """Bring a blob that is not a layer: an artifact's content.
@@ -150,9 +169,12 @@ class Intake:
             DigestMismatch, SizeMismatch: the bytes are wrong, even from the beginning.
         """
         if not self._store.content.holds(descriptor.digest, descriptor.size):
-            self._bring(source, descriptor, inflate=False)
-            with self._store.database.write() as tx:
-                self._store.content.record_blobs(tx, [(descriptor.digest, descriptor.size)])
+            self._fetch(source, descriptor)
+
+    def _fetch(self, source: Source, descriptor: Descriptor) -> None:
+        self._bring(source, descriptor, inflate=False)
+        with self._store.database.write() as tx:
+            self._store.content.record_blobs(tx, [(descriptor.digest, descriptor.size)])
 
     def layer(self, source: Source, descriptor: Descriptor, expect: Callable[[], DiffID]) -> None:
         """Bring a layer and verify its DiffID.
@@ -190,7 +212,7 @@ class Intake:
 
     def document(self, document: Document) -> None:
         """Keep a manifest or an index as the bytes that it is; its row is written with the image's."""
-        if self._store.blobs.holds(document.digest, len(document.raw)):
+        if self._is_good(document.digest, len(document.raw)):
             return
         key = ingest_key(document.digest)
         with self._store.ingests.open(key, algorithm=document.digest.algorithm, waiting=self._check) as ingest:
@@ -205,7 +227,7 @@ class Intake:
         with self._store.ingests.open(key, algorithm=algorithm, waiting=self._check) as ingest:
             if self._store.blobs.holds(descriptor.digest, descriptor.size):
                 # Somebody else brought it while we waited, or a killed process left it without a row.
-                with suppress(DigestMismatch):
+                with suppress(BlobDamaged):
                     facts = self._read_stored(descriptor, inflate=inflate)
                     ingest.discard()
                     return facts
@@ -224,6 +246,8 @@ class Intake:
 
     def _fill(self, source: Source, descriptor: Descriptor, sink: _Sink, ingest: Ingest) -> LayerFacts | None:
         short, size = descriptor.digest.short, descriptor.size
+        if sink.offset > size:
+            sink.restart()
         if sink.offset != size:
             source.fetch(descriptor, sink)
         self._listener(LayerProgress(short, LayerState.VERIFYING, size, size))
@@ -234,20 +258,16 @@ class Intake:
         return facts
 
     def _read_stored(self, descriptor: Descriptor, *, inflate: bool) -> LayerFacts | None:
-        """Verify a blob that lies in the store without a row."""
-        hasher = descriptor.digest.new_hasher()
-        reader = _Inspection(inflate=inflate)
+        """Take a blob that lies in the store without a row: verify it, and look into it."""
+        self._store.blobs.adopt(descriptor.digest)
+        inspection = _Inspection(descriptor.size, inflate=inflate)
         view = memoryview(bytearray(_READ))
         try:
             with self._store.blobs.open(descriptor.digest) as blob:
                 handle = blob.fileno()
-                while count := os.readv(handle, [view]):
+                while inflate and (count := os.readv(handle, [view])):
                     self._check()
-                    hasher.update(view[:count])
-                    reader.feed(view[:count])
-            found = Digest.from_hasher(descriptor.digest.algorithm, hasher)
-            if found != descriptor.digest:
-                raise DigestMismatch(descriptor.digest, found)
-            return reader.facts()
+                    inspection.feed(view[:count])
+            return inspection.facts()
         finally:
-            reader.close()
+            inspection.close()

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-import json
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
+from typing import TypeVar
 
 from shale.oci.digest import Digest, ImageID
-from shale.oci.platform import Platform, best_match, parse_platform
+from shale.oci.platform import InvalidPlatform, Platform, best_match, parse_platform
 from shale.oci.reference import Reference
 from shale.store.catalog import ImageRow, image_rows
 from shale.store.store import Store
 
-__all__ = ["ImageSummary", "PlatformSummary", "list_images"]
+__all__ = ["ImageSummary", "PlatformSummary", "list_images", "offered_platforms"]
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,8 +54,8 @@ class ImageSummary:
         created: when it was built, RFC 3339, or None.
         added: when it came into the store, seconds since the epoch.
         size: bytes of the files of the best platform, as docker counts.
-        labels: of the best platform.
-        names: tags that point at it.
+        labels_text: the labels of the best platform, as JSON.
+        names: tags that point at it, the oldest first.
         digests: repositories under which its digest is known.
     """
 
@@ -62,9 +65,17 @@ class ImageSummary:
     created: str | None
     added: float
     size: int
-    labels: Mapping[str, str]
+    labels_text: str
     names: tuple[Reference, ...]
     digests: tuple[Reference, ...]
+
+    @property
+    def labels(self) -> Mapping[str, str]:
+        """The labels of the best platform; read when they are asked for, which most lists never do."""
+        import json  # noqa: PLC0415 - most lists never read labels
+
+        labels: dict[str, str] = json.loads(self.labels_text)
+        return labels
 
     @property
     def is_dangling(self) -> bool:
@@ -81,7 +92,7 @@ def list_images(store: Store, host: Platform) -> list[ImageSummary]:
     """
     with store.database.read() as tx:
         rows = image_rows(tx)
-        named = tx.rows("SELECT name, digest FROM names ORDER BY name")
+        named = tx.rows("SELECT name, digest FROM names ORDER BY since, name")
     names: defaultdict[str, list[Reference]] = defaultdict(list)
     for name, target in named:
         names[target].append(Reference.parse(name))
@@ -97,14 +108,17 @@ def _summary(rows: Sequence[ImageRow], names: Sequence[Reference], host: Platfor
     images = [row for row in rows if row.image_id and not (row.platform or "").startswith("unknown")]
     ordered = _best_first(images, host)
     best = ordered[0] if ordered else rows[0]
+    platforms = tuple(_platform(row) for row in ordered)
+    # Nearly every image is one manifest for one platform: what was parsed for that is not parsed again.
+    simple = bool(platforms) and best.manifest == best.target
     return ImageSummary(
-        id=ImageID.parse(best.image_id or best.target),
-        target=Digest.parse(best.target),
-        platforms=tuple(_platform(row) for row in ordered),
+        id=platforms[0].id if platforms else ImageID.parse(best.target),
+        target=platforms[0].manifest if simple else Digest.parse(best.target),
+        platforms=platforms,
         created=best.created,
         added=best.added,
         size=best.size or 0,
-        labels=json.loads(best.labels) if best.labels else {},
+        labels_text=best.labels or "{}",
         names=tuple(name for name in names if name.tag is not None),
         digests=tuple(name for name in names if name.tag is None),
     )
@@ -124,10 +138,21 @@ def _platform(row: ImageRow) -> PlatformSummary:
 def _best_first(rows: Sequence[ImageRow], host: Platform) -> list[ImageRow]:
     if len(rows) < 2:
         return list(rows)
-    best = best_match(host, _offered(rows, host))
+    best = best_match(host, offered_platforms(((row.platform or "", row) for row in rows), host))
     rest = [row for row in rows if row is not best]
     return [best, *rest] if best is not None else rest
 
 
-def _offered(rows: Iterable[ImageRow], host: Platform) -> list[tuple[Platform, ImageRow]]:
-    return [(parse_platform(row.platform, host), row) for row in rows if row.platform]
+def offered_platforms(things: Iterable[tuple[str, T]], host: Platform) -> Iterator[tuple[Platform, T]]:
+    """Things with the platforms that they are for, as `best_match` takes them.
+
+    What an image says of its platform is written by strangers: one that makes no sense fits nowhere, and must
+    not hide the other images of the store.
+
+    Args:
+        things: each with its platform as text.
+        host: fills in what a text leaves out.
+    """
+    for text, thing in things:
+        with suppress(InvalidPlatform):
+            yield parse_platform(text, host), thing

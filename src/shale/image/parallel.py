@@ -10,6 +10,7 @@ import queue
 import threading
 from collections.abc import Callable, Sequence
 
+from shale.errors import Cancelled
 from shale.registry.client.cancel import Cancellation
 
 __all__ = ["run_all"]
@@ -29,10 +30,12 @@ def run_all(tasks: Sequence[Callable[[], None]], jobs: int, cancel: Cancellation
         cancel: cancelled at the first error; the tasks look at it.
     """
     crew = _Crew(tasks, cancel)
-    threads = [threading.Thread(target=crew.work, daemon=True) for _ in range(min(jobs, len(tasks)))]
-    for thread in threads:
-        thread.start()
+    threads: list[threading.Thread] = []
     try:
+        for _ in range(min(jobs, len(tasks))):
+            thread = threading.Thread(target=crew.work, daemon=True)
+            thread.start()
+            threads.append(thread)
         for thread in threads:
             thread.join()
     except BaseException:
@@ -41,7 +44,7 @@ def run_all(tasks: Sequence[Callable[[], None]], jobs: int, cancel: Cancellation
             thread.join(_GRACE / len(threads))
         raise
     if crew.failures:
-        raise crew.failures[0]
+        raise crew.cause()
 
 
 class _Crew:
@@ -53,6 +56,13 @@ class _Crew:
         self.failures: list[BaseException] = []
         for task in tasks:
             self._todo.put(task)
+
+    def cause(self) -> BaseException:
+        """The first failure that is not the stopping itself.
+
+        A piece that waits for another one may tell that it was stopped before that one tells why.
+        """
+        return next((one for one in self.failures if not isinstance(one, Cancelled)), self.failures[0])
 
     def work(self) -> None:
         try:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 
@@ -26,6 +27,7 @@ from shale.oci.manifest import Manifest, detect_media_type
 from shale.oci.platform import Platform
 from shale.oci.reference import Reference
 from shale.registry.client.cancel import Cancellation
+from shale.store.blobs import BlobDamaged, BlobNotFound
 from shale.store.content import Source as Origin
 from shale.store.database import Transaction
 from shale.store.leases import Lease
@@ -57,9 +59,10 @@ class _StoreFirst:
         self._behind = behind
 
     def document(self, reference: Digest | str) -> Document:
-        if isinstance(reference, Digest) and self._store.blobs.holds(reference):
-            raw = self._store.blobs.read(reference, MAX_MANIFEST)
-            return Document(raw, detect_media_type(raw), reference)
+        if isinstance(reference, Digest):
+            with suppress(BlobNotFound, BlobDamaged):
+                raw = self._store.blobs.read(reference, MAX_MANIFEST)
+                return Document(raw, detect_media_type(raw), reference)
         return self._behind.document(reference)
 
     def fetch(self, descriptor: Descriptor, sink: BlobSink) -> None:
@@ -148,7 +151,9 @@ class Puller:
         wanted = reference.digest or at or reference.with_default_tag().tag
         assert wanted is not None
         with self._store.leases.hold(command) as lease:
-            graph = self.bring(source, wanted, platform, lease)
+            # A digest that is here was perhaps never in this repository: then only the repository can tell.
+            seen = at is not None or (isinstance(wanted, Digest) and self._was_seen(wanted, origin))
+            graph = self.bring(source, wanted, platform, lease, ask=not seen)
             with self._store.database.write() as tx:
                 self.record(tx, graph)
                 if origin is not None:
@@ -158,7 +163,16 @@ class Puller:
                 changed = self._point(tx, reference, graph.root.digest, command)
         return Pulled(reference, graph.root.digest, changed)
 
-    def bring(self, source: Source, wanted: Digest | str, platform: Platform | None, lease: Lease) -> Graph:
+    def bring(
+        self,
+        source: Source,
+        wanted: Digest | str,
+        platform: Platform | None,
+        lease: Lease,
+        missing: Callable[[Descriptor], bool] = lambda _: False,
+        *,
+        ask: bool = False,
+    ) -> Graph:
         """Bring a graph's bytes into the store; it has no rows and no name yet.
 
         Args:
@@ -166,23 +180,31 @@ class Puller:
             wanted: digest or tag of its root.
             platform: what to take of an index; None takes everything.
             lease: keeps what came, until `record` and a name or a root do.
+            missing: tells which children of an index the source lacks, where everything is taken.
+            ask: have the root from the source, though it is here already.
         """
-        source = _StoreFirst(self._store, source)
+        behind, source = source, _StoreFirst(self._store, source)
         intake = Intake(self._store, self._listener, self._cancel.check)
 
         def keep(document: Document) -> None:
             lease.protect([document.digest])
             intake.document(document)
 
-        graph = walk(source, source.document(wanted), platform, keep)
+        root = (behind if ask else source).document(wanted)
+        graph = walk(source, root, platform, keep, missing)
         lease.protect(blob.digest for blob in graph.blobs)
         for manifest in graph.manifests:
             if not manifest.is_image:
-                tasks = [partial(intake.blob, source, blob) for blob in graph.blobs]
+                unique = {child.digest: child for child in manifest.children}
+                tasks = [partial(intake.blob, source, blob) for blob in unique.values()]
                 run_all(tasks, self._jobs, self._cancel)
             elif not self._has(manifest):
                 self._image(intake, source, manifest)
         return graph
+
+    def _was_seen(self, digest: Digest, origin: Origin | None) -> bool:
+        """Whether what is here of this digest came from there."""
+        return origin is None or origin in self._store.content.sources(digest)
 
     def _has(self, manifest: Manifest) -> bool:
         """Whether an image is here already, whole and verified."""
@@ -190,7 +212,10 @@ class Puller:
         if not self._store.content.is_complete(manifest):
             return False
         expectation = _Expectation(manifest)
-        expectation.tell(self._config(manifest))
+        try:
+            expectation.tell(self._config(manifest))
+        except BlobDamaged:
+            return False
         for position, layer in enumerate(manifest.layers):
             record = records.get(layer.digest)
             if record is None and mediatype.is_layer(layer.media_type):

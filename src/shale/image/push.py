@@ -166,6 +166,3 @@ class Pusher:
         else:
             done = LayerProgress(label, LayerState.PUSHED, descriptor.size, descriptor.size)
         self._listener(done)
-
-
-"""+"""

@@ -10,6 +10,7 @@ from shale.oci.descriptor import Descriptor
 from shale.oci.digest import Digest
 from shale.oci.manifest import detect_media_type
 from shale.registry.client.client import RepositoryClient
+from shale.registry.client.uploads import UploadSession
 
 __all__ = ["RemoteRepository"]
 
@@ -61,6 +62,18 @@ class RemoteRepository:
         self, descriptor: Descriptor, open_at: Callable[[int], BinaryIO], progress: Callable[[int], None]
     ) -> Outcome:
         """Bring a blob there: not at all where it is, by a mount where that works, else by an upload."""
+        claimed = self.claim(descriptor)
+        if isinstance(claimed, Outcome):
+            return claimed
+        self.upload(descriptor, open_at, progress, claimed)
+        return Outcome()
+
+    def claim(self, descriptor: Descriptor) -> Outcome | UploadSession | None:
+        """Have a blob there without sending it, where that works.
+
+        Returns:
+            How it came to be there; otherwise the upload that the registry opened, if it opened one.
+        """
         uploads = self._client.uploads
         if uploads.exists(descriptor.digest):
             return Outcome(existed=True)
@@ -69,8 +82,17 @@ class RemoteRepository:
             session = uploads.mount(descriptor.digest, repository)
             if session is None:
                 return Outcome(mounted_from=repository)
-        uploads.put(descriptor, open_at, progress, session)
-        return Outcome()
+        return session
+
+    def upload(
+        self,
+        descriptor: Descriptor,
+        open_at: Callable[[int], BinaryIO],
+        progress: Callable[[int], None],
+        session: UploadSession | None,
+    ) -> None:
+        """Send a blob; `session` is what `claim` gave."""
+        self._client.uploads.put(descriptor, open_at, progress, session)
 
     def put_document(self, document: Document, tag: str | None = None) -> None:
         """Put a manifest or an index under a tag, or under its digest."""

@@ -1,12 +1,15 @@
 """Removing images and names, and collecting what nothing needs any more.
 
+Invariant: names and roots are gone, durably, before the first file is removed. A kill in between leaves blobs
+that nothing reaches, for the next collecting; the other order would leave names whose blobs are gone.
+
 Every removal can be rehearsed: it runs in a transaction that is rolled back, so what a rehearsal tells is
 exactly what the removal would do at that moment.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import NamedTuple
@@ -26,7 +29,7 @@ __all__ = ["ImageInUse", "Removal", "Remover"]
 
 
 class ImageInUse(Conflict):
-    """An image cannot be removed by its id while several repositories name it."""
+    """What should be removed is in use: an id that several repositories name, content of a named image."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +61,12 @@ class _Rehearsed(Exception):
         self.removal = removal
 
 
+def _removal(untagged: Iterable[Reference], shown: Mapping[Digest, list[str]], garbage: Garbage) -> Removal:
+    gone = {digest for digest, _ in garbage.blobs}
+    deleted = [text for digest, texts in shown.items() if digest in gone for text in texts]
+    return Removal(tuple(name.familiar for name in untagged), tuple(deleted), garbage)
+
+
 class Remover:
     """Removes from one store."""
 
@@ -76,11 +85,14 @@ class Remover:
 
         Raises:
             ImageNotFound: nothing of that name or id.
-            ImageInUse: by id, and several repositories name it.
+            ImageInUse: by id, and several repositories name it; or by the digest of what a tag keeps.
         """
         found = find_image(self._store, text, self._host)
         if found.reference is not None:
             names = [_Named(name, found.image.target) for name in self._names_to_drop(found)]
+            if not names:
+                others = ", ".join(sorted(name.familiar for name in found.image.names))
+                raise ImageInUse(f"{text} is no name of its own, but content of {others}; remove that")
             targets = [found.image] if len(names) == len(found.image.names) + len(found.image.digests) else []
         else:
             targets = [one for one in list_images(self._store, self._host) if one.id == found.image.id]
@@ -115,7 +127,9 @@ class Remover:
         shown = self._deleted(images)
         try:
             with self._store.database.write() as tx:
-                raise _Rehearsed(self._change(tx, names, images, command, shown, files=False, collect=True))
+                untagged = self._forget(tx, names, images, command)
+                garbage = self._store.collector.collect(tx, files=False)
+                raise _Rehearsed(_removal(untagged, shown, garbage))
         except _Rehearsed as done:
             return done.removal
 
@@ -134,31 +148,26 @@ class Remover:
     ) -> Removal:
         shown = self._deleted(images)
         with self._store.database.write() as tx:
-            return self._change(tx, names, images, command, shown, files=True, collect=collect)
+            untagged = self._forget(tx, names, images, command)
+        garbage = Garbage()
+        if collect:
+            with self._store.database.write() as tx:
+                garbage = self._store.collector.collect(tx)
+        return _removal(untagged, shown, garbage)
 
-    def _change(
-        self,
-        tx: Transaction,
-        names: Sequence[_Named],
-        images: Sequence[ImageSummary],
-        command: str,
-        shown: dict[Digest, list[str]],
-        *,
-        files: bool,
-        collect: bool,
-    ) -> Removal:
-        gone_names = []
+    def _forget(
+        self, tx: Transaction, names: Sequence[_Named], images: Sequence[ImageSummary], command: str
+    ) -> list[Reference]:
+        """Take names away, and let go of images that have none then; the names that are gone."""
+        gone = []
         for name in names:
             # Another process may have moved the name since we looked: then it is not what was meant.
             if self._store.names.target(tx, name.reference) == name.target:
                 self._store.names.remove(tx, name.reference, command)
-                gone_names.append(name)
+                gone.append(name.reference)
         for image in images:
             self._store.names.forget(tx, image.target)
-        garbage = self._store.collector.collect(tx, files=files) if collect else Garbage()
-        gone = {digest for digest, _ in garbage.blobs}
-        deleted = [text for digest, texts in shown.items() if digest in gone for text in texts]
-        return Removal(tuple(name.reference.familiar for name in gone_names), tuple(deleted), garbage)
+        return gone
 
     def _deleted(self, images: Sequence[ImageSummary]) -> dict[Digest, list[str]]:
         """What to show as deleted when a blob goes: image ids for configs, ChainIDs for layers, as docker."""

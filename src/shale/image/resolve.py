@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from shale.errors import Conflict, Invalid, NotFound
-from shale.image.listing import ImageSummary, PlatformSummary, list_images
+from shale.image.listing import ImageSummary, PlatformSummary, list_images, offered_platforms
 from shale.oci.platform import Platform, best_match, parse_platform
 from shale.oci.reference import InvalidReference, Reference
 from shale.store.store import Store
@@ -108,8 +108,7 @@ def select_platform(image: ImageSummary, platform: str | None, host: Platform) -
     if platform is None:
         return image.platforms[0]
     wanted = parse_platform(platform, host)
-    offered = [(parse_platform(one.platform, host), one) for one in image.platforms if one.platform]
-    best = best_match(wanted, offered)
+    best = best_match(wanted, offered_platforms(((one.platform, one) for one in image.platforms), host))
     if best is None:
         there = ", ".join(one.platform for one in image.platforms)
         raise NotFound(

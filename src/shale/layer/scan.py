@@ -7,7 +7,6 @@ zero block. Bytes after the two zero blocks are not looked at.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Final
@@ -16,14 +15,13 @@ from zlib import adler32
 from shale.layer import pax
 from shale.layer.field import BLOCK, LARGEST, SPECIAL_LIMIT, InvalidTar, TruncatedTar, number, padding, text
 from shale.layer.header import (
-    CONTIGUOUS,
     GLOBAL_RECORDS,
     GNU_SPARSE,
     LONG_LINK,
     LONG_NAME,
+    PLAIN,
     RECORDS,
     REGULAR,
-    SYMLINK,
     Format,
     Header,
     merge,
@@ -44,16 +42,7 @@ __all__ = ["TarScan"]
 _ZEROS: Final = bytes(BLOCK)
 _NOTHING: Final[Mapping[bytes, bytes]] = {}
 
-_FILES: Final = (REGULAR, CONTIGUOUS, GNU_SPARSE)
 _REGULAR: Final = ord(REGULAR)
-
-_PLAIN: Final = re.compile(
-    rb"(?:[0-7]{7}[ \0]){3}([0-7]{11})[ \0][0-7]{11}[ \0]([0-7]{6})[ \0]{2}"  # mode to checksum: 100 to 156
-    rb"(?:[0156]|2(?=([^\0]{0,100})))"  # kind: 156, and the target of a symbolic link: 157 to 257
-    rb".{172}(?:(?:[0-7]{7}[ \0]|\0{8}){2})",  # device numbers: 329 to 345
-    re.DOTALL,
-)
-"""What nearly every header looks like from its byte 100; all others take the slow and complete way."""
 
 
 class TarScan:
@@ -68,8 +57,7 @@ class TarScan:
 
     Attributes:
         entries: how many there were so far.
-        content_size: bytes of their files, as Docker counts the SIZE of an image: what lies in the folder of
-            an unpacked layer, a symbolic link being as long as its target, a hard link and a folder nothing.
+        content_size: bytes of their files (`Header.length`), as Docker counts the SIZE of an image.
         position: bytes of the stream so far.
     """
 
@@ -124,6 +112,26 @@ class TarScan:
         if not self._ended and (self._skip > self._slack or self._gathered or self._inside):
             raise TruncatedTar("it ends in the middle of an entry", self.position)
 
+    @property
+    def ended(self) -> bool:
+        """Whether the end of the archive has come: what follows does not matter."""
+        return self._ended
+
+    @property
+    def skippable(self) -> int:
+        """How many of the next bytes will not be looked at, whatever they are: the rest of a body."""
+        return self._skip
+
+    def skip(self, count: int) -> None:
+        """Take the next bytes unseen, so that whoever has a file can seek over a body.
+
+        Args:
+            count: at most `skippable`.
+        """
+        assert 0 <= count <= self._skip
+        self._skip -= count
+        self.position += count
+
     def _run(self, chunk: bytes | memoryview, at: int) -> int:
         """Go over plain headers and their bodies, from `at` to the first header that is not plain.
 
@@ -131,7 +139,7 @@ class TarScan:
         """
         entries = content = size = 0
         last = len(chunk) - BLOCK
-        match = _PLAIN.match
+        match = PLAIN.match
         begin = at
         while at <= last:
             found = match(chunk, at + 100, at + 345)
@@ -282,17 +290,10 @@ class TarScan:
 
     def _entry(self, header: Header, rest: int) -> None:
         """Count an entry that is read to the end, of whose body `rest` bytes are still to come."""
-        self._count(1, _length(header), header.offset)
+        self._count(1, header.length, header.offset)
         if self._on_entry is not None:
             self._on_entry(header)
         self._pass(rest, padding(header.stored))
-
-
-def _length(header: Header) -> int:
-    """What `lstat` says of the unpacked file, as docker adds it up: a hard link is the file it is a link to."""
-    if header.kind == SYMLINK:
-        return len(header.link)
-    return header.size if header.kind in _FILES else 0
 
 
 def _with_extents(header: Header, extents: list[Extent], stored: int) -> Header:

@@ -1,26 +1,27 @@
 """What a pull needs to know of a layer, learnt in one pass over its compressed bytes.
 
 Inflating and hashing take about as long as the network, and both release the interpreter lock: with
-`threads` they run side by side, and a layer takes as long as the slower of the two.
+`threads` each has a thread of its own, and a layer takes as long as the slowest of them.
 """
 
 from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
-from queue import Queue
-from threading import Thread
 from types import TracebackType
 from typing import Final, Self
 
+from shale.layer.behind import Behind
 from shale.layer.compression import Compression, Decompressor
 from shale.layer.scan import TarScan
 from shale.oci.digest import DiffID
 
 __all__ = ["LayerFacts", "LayerScanner"]
 
-_QUEUED: Final = 8
-"""Pieces of at most 1 MiB between the two threads."""
+_CHUNKS: Final = 8
+"""Chunks, as large as those who feed make them, before the thread that inflates."""
+_PIECES: Final = 4
+"""Pieces of at most 1 MiB before the thread that hashes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,59 +65,49 @@ class _Tally:
         )
 
 
-class _TallyThread:
-    """A `_Tally` that works in a thread of its own, behind a bounded queue."""
+class _Line:
+    """Inflating and tallying, each in a thread behind the other."""
 
-    def __init__(self, tally: _Tally) -> None:
-        self._tally = tally
-        self._pieces: Queue[bytes | None] = Queue(_QUEUED)
-        self._failure: BaseException | None = None
-        # A daemon, so that an interpreter that is on its way out does not wait for a scan nobody closed.
-        self._thread = Thread(target=self._run, name="shale-diffid", daemon=True)
-        self._thread.start()
+    def __init__(self, decompressor: Decompressor, tally: _Tally) -> None:
+        self._decompressor = decompressor
+        self._tallying = Behind(tally.take, _PIECES, "shale-diffid")
+        self._inflating = Behind(self._inflate, _CHUNKS, "shale-inflate")
 
-    def take(self, piece: bytes | memoryview) -> None:
-        if self._failure is not None:
-            raise self._failure
-        self._pieces.put(bytes(piece))
+    def _inflate(self, chunk: bytes) -> None:
+        for piece in self._decompressor.feed(chunk):
+            self._tallying.put(bytes(piece))
+
+    def feed(self, chunk: bytes | memoryview) -> None:
+        self._inflating.put(bytes(chunk))
+
+    def finish(self) -> None:
+        """Wait for all that was fed; raise what was wrong with it."""
+        self.stop()
+        self._inflating.check()
+        self._tallying.check()
 
     def stop(self) -> None:
-        """Let the thread finish what it was given."""
-        if self._thread.is_alive():
-            self._pieces.put(None)
-            self._thread.join()
-
-    def facts(self, compression: Compression) -> LayerFacts:
-        self.stop()
-        if self._failure is not None:
-            raise self._failure
-        return self._tally.facts(compression)
-
-    def _run(self) -> None:
-        # After a failure the queue is still emptied, so that nobody waits to put into it.
-        while (piece := self._pieces.get()) is not None:
-            if self._failure is None:
-                try:
-                    self._tally.take(piece)
-                except BaseException as failure:  # noqa: BLE001 (handed to the thread that feeds)
-                    self._failure = failure
+        # In this order: the one that inflates may be waiting for room before the other.
+        self._inflating.stop()
+        self._tallying.stop()
 
 
 class LayerScanner:
     """Takes a layer's compressed bytes as they arrive, and says what the layer is.
 
-    Use it as a context manager, so that its thread ends whatever happens. Not for use by two threads at
-    once. Whoever feeds it is held back while it is behind: at most some 10 MiB wait inside.
+    Use it as a context manager, so that its threads end whatever happens. Not for use by two threads at
+    once. Whoever feeds it is held back while it is behind: at most eight chunks and five pieces of 1 MiB
+    wait inside.
 
     Args:
-        threads: whether to hash in a second thread; worth it from a few MiB on.
+        threads: whether to inflate in a second thread and hash in a third; worth it from a MiB on.
         limit: bytes to which the layer may decompress; None for any number.
     """
 
     def __init__(self, *, threads: bool = False, limit: int | None = None) -> None:
         self._decompressor = Decompressor(limit)
-        tally = _Tally()
-        self._tally: _Tally | _TallyThread = _TallyThread(tally) if threads else tally
+        self._tally = _Tally()
+        self._line = _Line(self._decompressor, self._tally) if threads else None
 
     def __enter__(self) -> Self:
         return self
@@ -136,8 +127,12 @@ class LayerScanner:
             CorruptStream: the compressed bytes are damaged.
             OutputLimit: the layer is larger than allowed.
             WindowTooLarge: it is compressed with zstd and asks for more memory than allowed.
-            InvalidTar: what it decompresses to is no tar archive (with threads: perhaps a call later).
+            InvalidTar: what it decompresses to is no tar archive.
+            With threads each of them may come some calls later, with `result` at the latest.
         """
+        if self._line is not None:
+            self._line.feed(chunk)
+            return
         for piece in self._decompressor.feed(chunk):
             self._tally.take(piece)
 
@@ -149,12 +144,14 @@ class LayerScanner:
             TruncatedTar: it ended inside the archive.
             InvalidTar: see `feed`.
         """
+        if self._line is not None:
+            self._line.finish()
         held = self._decompressor.close()
         if held:
             self._tally.take(held)
         return self._tally.facts(self._decompressor.compression)
 
     def close(self) -> None:
-        """End the thread; what was found is lost unless `result` has been asked."""
-        if isinstance(self._tally, _TallyThread):
-            self._tally.stop()
+        """End the threads; what was found is lost unless `result` has been asked."""
+        if self._line is not None:
+            self._line.stop()

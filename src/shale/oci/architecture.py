@@ -19,14 +19,15 @@ __all__ = [
     "runnable",
 ]
 
-_KNOWN_OS: Final = re.compile(
-    r"(aix|android|darwin|dragonfly|freebsd|hurd|illumos|ios|js|linux|nacl|netbsd|openbsd|plan9|solaris"
-    r"|windows|zos)\Z"
-)
-_KNOWN_ARCHITECTURE: Final = re.compile(
-    r"(386|amd64|amd64p32|arm|armbe|arm64|arm64be|loong64|mips|mipsle|mips64|mips64le|mips64p32|mips64p32le"
-    r"|ppc|ppc64|ppc64le|riscv|riscv64|s390|s390x|sparc|sparc64|wasm)\Z"
-)
+_KNOWN_OS: Final = frozenset({
+    "aix", "android", "darwin", "dragonfly", "freebsd", "hurd", "illumos", "ios", "js", "linux", "nacl",
+    "netbsd", "openbsd", "plan9", "solaris", "windows", "zos",
+})  # fmt: skip
+_KNOWN_ARCHITECTURE: Final = frozenset({
+    "386", "amd64", "amd64p32", "arm", "armbe", "arm64", "arm64be", "loong64", "mips", "mipsle", "mips64",
+    "mips64le", "mips64p32", "mips64p32le", "ppc", "ppc64", "ppc64le", "riscv", "riscv64", "s390", "s390x",
+    "sparc", "sparc64", "wasm",
+})  # fmt: skip
 _ARM64_VARIANTS: Final = {"8": "", "v8": "", "v8.0": "", "9": "v9", "9.0": "v9", "v9.0": "v9"}
 _ARM_VARIANTS: Final = {"": "v7", "7": "v7", "5": "v5", "6": "v6", "8": "v8"}
 _VARIANT: Final = re.compile(r"v?([0-9]{1,2})(?:\.([0-9]))?\Z")
@@ -39,12 +40,12 @@ _LAST_ARM64_V8: Final = 9
 
 def is_known_os(name: str) -> bool:
     """Whether Go knows an operating system of this name."""
-    return _KNOWN_OS.match(name) is not None
+    return name in _KNOWN_OS
 
 
 def is_known_architecture(name: str) -> bool:
     """Whether Go knows an architecture of this name."""
-    return _KNOWN_ARCHITECTURE.match(name) is not None
+    return name in _KNOWN_ARCHITECTURE
 
 
 def normalise_os(name: str) -> str:

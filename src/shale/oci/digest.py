@@ -18,8 +18,7 @@ from shale.errors import Invalid
 
 __all__ = ["ChainID", "ContentHash", "DiffID", "Digest", "Hasher", "ImageID", "InvalidDigest", "chain_ids"]
 
-_LENGTHS = {"sha256": 64, "sha512": 128}
-_ENCODED = re.compile(r"[0-9a-f]+\Z")
+_TEXT = re.compile(r"(?:sha256:[0-9a-f]{64}|sha512:[0-9a-f]{128})\Z")
 
 
 class InvalidDigest(Invalid):
@@ -80,15 +79,13 @@ class ContentHash:
         Raises:
             InvalidDigest: wrong form, upper case, wrong length, or an algorithm other than sha256, sha512.
         """
-        algorithm, colon, encoded = text.partition(":")
-        length = _LENGTHS.get(algorithm)
-        if not colon or length is None or len(encoded) != length or not _ENCODED.match(encoded):
+        if not _TEXT.match(text):
             shown = text if len(text) <= 140 else text[:140] + "..."
             raise InvalidDigest(
                 f"invalid digest {shown!r}: expected sha256: and 64 lower-case hexadecimal digits, "
                 "or sha512: and 128"
             )
-        return cls(algorithm, encoded)
+        return cls(text[:6], text[7:])
 
     @classmethod
     def of(cls, content: bytes) -> Self:

@@ -87,5 +87,12 @@ def _encode_hash(value: Any) -> Any:
 
 
 def encode_document(value: Any) -> bytes:
-    """Write a document that we make ourselves (never one that was received): compact, fields in order."""
-    return msgspec.json.encode(value, enc_hook=_encode_hash)
+    """Write a document that we make ourselves (never one that was received): compact, fields in order.
+
+    Raises:
+        InvalidDocument: a text in it has no UTF-8, as arguments of a command line may have none.
+    """
+    try:
+        return msgspec.json.encode(value, enc_hook=_encode_hash)
+    except UnicodeEncodeError as error:
+        raise InvalidDocument(f"{error.object[:140]!r} is not UTF-8 and cannot stand in a document") from None

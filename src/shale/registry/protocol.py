@@ -69,12 +69,12 @@ class ErrorCode(Enum):
     UNKNOWN = "UNKNOWN"
 
 
-class ErrorDetail(msgspec.Struct, frozen=True, omit_defaults=True):
+class ErrorDetail(msgspec.Struct, frozen=True):
     """One error of an error body: a code, words for a person, and whatever else the server says."""
 
     code: str = "UNKNOWN"
     message: str = ""
-    detail: Any = None
+    detail: Any = msgspec.UNSET
 
 
 class _ErrorBody(msgspec.Struct, frozen=True):

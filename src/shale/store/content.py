@@ -6,11 +6,11 @@ look at the file, because a disk may break a promise that a program kept.
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from typing import Final
 
 from shale.errors import NotFound, ShaleError
 from shale.oci.config import ImageConfig, parse_config
@@ -18,6 +18,7 @@ from shale.oci.descriptor import Descriptor
 from shale.oci.digest import DiffID, Digest
 from shale.oci.document import MAX_CONFIG, MAX_MANIFEST
 from shale.oci.manifest import Index, Manifest, parse_manifest
+from shale.oci.platform import format_full
 from shale.store.blobs import Blobs
 from shale.store.database import Database, Transaction
 
@@ -30,6 +31,14 @@ __all__ = [
     "manifest_row",
     "read_documents",
 ]
+
+
+_BELOW: Final = """
+WITH RECURSIVE below (digest) AS (
+    SELECT ? UNION SELECT edges.child FROM edges JOIN below ON edges.parent = below.digest
+)
+SELECT blobs.digest, blobs.size FROM blobs JOIN below ON blobs.digest = below.digest
+"""
 
 
 class ManifestNotFound(NotFound):
@@ -154,6 +163,17 @@ class Content:
             row = tx.row("SELECT 1 FROM manifests WHERE digest = ?", (str(digest),))
         return row is not None and self.holds(digest)
 
+    def is_whole(self, tx: Transaction, digest: Digest) -> bool:
+        """Whether a manifest or an index is recorded, and nothing of what is recorded below it lacks its file.
+
+        In a write transaction this is the last word: no collector is at work, and one that was killed half
+        way through what nothing reached has left rows without files.
+        """
+        if tx.row("SELECT 1 FROM manifests WHERE digest = ?", (str(digest),)) is None:
+            return False
+        rows = tx.rows(_BELOW, (str(digest),))
+        return all(self._blobs.holds(Digest.parse(one), size) for one, size in rows)
+
     def is_complete(self, document: Manifest) -> bool:
         """Whether everything that a manifest needs is here."""
         return all(self.holds(child.digest, child.size) for child in document.children)
@@ -186,8 +206,10 @@ def manifest_row(
     """The row of `manifests` that belongs to a document; sizes come from the layers recorded already."""
     image_id = platform = created = labels = size = None
     if isinstance(document, Manifest) and config is not None:
-        image_id, platform, created = str(document.config.digest), str(config.platform), config.created
+        image_id, platform, created = str(document.config.digest), format_full(config.platform), config.created
         if config.config and config.config.labels:
+            import json  # noqa: PLC0415 - a list of images only reads
+
             labels = json.dumps(config.config.labels)
         (size,) = tx.rows(
             "SELECT coalesce(sum(content_size), 0) FROM edges JOIN layers ON digest = child WHERE parent = ?",

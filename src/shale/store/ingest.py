@@ -1,8 +1,7 @@
-"""Ingests: bytes on their way into the store, which outlive the process that brings them.
+"""An ingest: bytes on their way into the store, which outlive the process that brings them.
 
-An ingest is a folder `ingest/KEY/` with the bytes so far (`data`) and a note on where they come from
-(`note.json`). Whoever works on one holds an exclusive flock on its folder, so two processes that want the
-same blob do the work once; the kernel lets go of the lock when the process dies, however it dies.
+It is a folder `ingest/KEY/` with the bytes so far (`data`) and a note on where they come from (`note.json`);
+`ingests` hands them out, locked.
 
 Invariants:
 - The hash is taken of the bytes that are written, here and nowhere else, so what `commit` renames into
@@ -14,10 +13,7 @@ Format: docs/formats.md "ingest".
 
 from __future__ import annotations
 
-import fcntl
 import os
-import re
-import time
 from collections.abc import Callable
 from contextlib import suppress
 from types import TracebackType
@@ -25,16 +21,14 @@ from typing import Final, Self
 
 import msgspec
 
-from shale.errors import Corrupt, Invalid, ShaleError, Unavailable
-from shale.linux.durable import disk_errors, make_folder, write_file
+from shale.errors import Corrupt, ShaleError
+from shale.linux.durable import disk_errors, write_file
 from shale.oci.digest import Digest, Hasher
 from shale.store.blobs import Blobs
 
-__all__ = ["DigestMismatch", "Ingest", "IngestBusy", "IngestNote", "Ingests", "SizeMismatch", "ingest_key"]
+__all__ = ["DigestMismatch", "Ingest", "IngestNote", "SizeMismatch"]
 
-_KEY: Final = re.compile(r"[a-z0-9][a-z0-9-]{0,140}\Z")
 _READ: Final = 1024 * 1024
-_POLL: Final = 0.02
 
 
 class DigestMismatch(Corrupt):
@@ -55,10 +49,6 @@ class SizeMismatch(Corrupt):
         self.found = found
 
 
-class IngestBusy(Unavailable):
-    """Another process has been working on the same content for longer than we wait."""
-
-
 class IngestNote(msgspec.Struct, frozen=True, omit_defaults=True):
     """What is remembered of a transfer between processes.
 
@@ -69,118 +59,6 @@ class IngestNote(msgspec.Struct, frozen=True, omit_defaults=True):
 
     etag: str | None = None
     origin: str = ""
-
-
-def ingest_key(digest: Digest) -> str:
-    """The key under which everybody ingests the blob of this digest."""
-    return f"{digest.algorithm}-{digest.encoded}"
-
-
-class Ingests:
-    """All transfers under way in one store."""
-
-    def __init__(self, root: int, blobs: Blobs) -> None:
-        """Open the ingests below a root.
-
-        Args:
-            root: descriptor of the store's folder; it stays the caller's.
-            blobs: where commits go.
-        """
-        self._blobs = blobs
-        with disk_errors("opening the store's ingests"):
-            self._folder = make_folder(root, "ingest")
-
-    def close(self) -> None:
-        """Let go of the folder."""
-        os.close(self._folder)
-
-    def open(
-        self,
-        key: str,
-        *,
-        algorithm: str = "sha256",
-        patience: float = 600.0,
-        waiting: Callable[[], None] = lambda: None,
-    ) -> Ingest:
-        """Start or continue the ingest of this key; use it as a context manager.
-
-        Args:
-            key: `ingest_key(digest)`, or a fresh key for content whose digest is not known yet.
-            algorithm: how to hash; the digest's algorithm.
-            patience: seconds to wait for another process that works on the same key.
-            waiting: called about fifty times a second while waiting; it may raise to stop.
-
-        Raises:
-            IngestBusy: the other process took longer.
-            DiskFull, NoPermission, StorageFailure: the disk.
-        """
-        if not _KEY.match(key):
-            raise Invalid(f"invalid ingest key {key[:140]!r}")
-        deadline = time.monotonic() + patience
-        with disk_errors(f"opening ingest {key}"):
-            while True:
-                # A finishing holder may remove the folder between any two of our calls: then start over.
-                with suppress(FileNotFoundError):
-                    folder = make_folder(self._folder, key, durable=False)
-                    try:
-                        if self._lock(folder, key):
-                            return Ingest(self._folder, folder, key, algorithm, self._blobs)
-                    except BaseException:
-                        os.close(folder)
-                        raise
-                    os.close(folder)
-                waiting()
-                if time.monotonic() > deadline:
-                    raise IngestBusy(
-                        f"another process has been writing {key} for more than {patience:.0f} seconds; "
-                        "look for a stopped shale process"
-                    )
-                time.sleep(_POLL)
-
-    def _lock(self, folder: int, key: str) -> bool:
-        """Lock an open ingest folder; false when somebody else has it, or it is not the named one any more."""
-        try:
-            fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return False
-        try:
-            named = os.stat(key, dir_fd=self._folder, follow_symlinks=False)
-        except FileNotFoundError:
-            return False
-        return named.st_ino == os.fstat(folder).st_ino
-
-    def abandoned(self, older_than: float) -> list[str]:
-        """Keys of ingests that nobody works on and that were last written before a time (seconds, epoch)."""
-        found = []
-        for key in os.listdir(self._folder):
-            with suppress(FileNotFoundError, NotADirectoryError):
-                folder = os.open(key, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW, dir_fd=self._folder)
-                try:
-                    if self._last_written(folder) < older_than and self._lock(folder, key):
-                        found.append(key)
-                finally:
-                    os.close(folder)
-        return found
-
-    def bytes_kept(self, key: str) -> int:
-        """How many bytes an ingest holds, 0 when there is none."""
-        try:
-            folder = os.open(key, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW, dir_fd=self._folder)
-        except FileNotFoundError:
-            return 0
-        try:
-            return os.stat("data", dir_fd=folder).st_size
-        except FileNotFoundError:
-            return 0
-        finally:
-            os.close(folder)
-
-    @staticmethod
-    def _last_written(folder: int) -> float:
-        try:
-            return os.stat("data", dir_fd=folder).st_mtime
-        except FileNotFoundError:
-            return os.fstat(folder).st_mtime
 
 
 class Ingest:
@@ -228,7 +106,7 @@ class Ingest:
             handle = os.open("note.json", os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=self._folder)
             with os.fdopen(handle, "rb") as file:
                 return msgspec.json.decode(file.read(65536), type=IngestNote)
-        except (FileNotFoundError, msgspec.DecodeError):
+        except (FileNotFoundError, msgspec.DecodeError, UnicodeDecodeError):
             return IngestNote()
 
     def remember(self, note: IngestNote) -> None:

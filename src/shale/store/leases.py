@@ -6,8 +6,8 @@ look for the content afterwards (docs/formats.md "How collecting and pulling do 
 
 from __future__ import annotations
 
+import os
 import time
-import uuid
 from collections.abc import Iterable
 from dataclasses import dataclass
 from types import TracebackType
@@ -52,7 +52,7 @@ class Lease:
     def __init__(self, database: Database, purpose: str) -> None:
         self._database = database
         self._purpose = purpose
-        self._id = uuid.uuid4().hex
+        self._id = os.urandom(16).hex()
 
     def __enter__(self) -> Self:
         process = current_process()

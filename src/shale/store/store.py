@@ -9,21 +9,26 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from shale.errors import Invalid
 from shale.linux.durable import DiskFull, disk_errors, sync_folder
 from shale.store.blobs import Blobs
 from shale.store.collect import Collector
 from shale.store.content import Content
 from shale.store.database import Database
-from shale.store.ingest import Ingests
+from shale.store.ingests import Ingests
 from shale.store.leases import Leases
 from shale.store.names import Names
 from shale.store.reserve import give_up_reserve, keep_reserve
 
-__all__ = ["DATABASE", "REBUILDING", "Store", "open_store"]
+__all__ = ["DATABASE", "REBUILDING", "Store", "UnusableRoot", "open_store"]
 
 DATABASE: Final = "shale.db"
 REBUILDING: Final = f"{DATABASE}.rebuilding"
 """The old database while a new one is made (see `rebuild`); until that is done there is no database."""
+
+
+class UnusableRoot(Invalid):
+    """What should be the store's folder is a file, or below one, or cannot be made."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,13 +64,12 @@ def open_store(root: Path) -> Iterator[Store]:
         root: the folder; its parents are made too.
 
     Raises:
+        UnusableRoot: there can be no folder.
         NoPermission, DiskFull, StorageFailure: the file system.
         NewerDatabase, DatabaseDamaged, DatabaseBusy: the database.
     """
     with ExitStack() as stack:
-        with disk_errors(f"opening the store at {root}"):
-            root.mkdir(mode=0o700, parents=True, exist_ok=True)
-            folder = os.open(root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        folder = _open_root(root)
         stack.callback(os.close, folder)
         blobs = Blobs(folder)
         stack.callback(blobs.close)
@@ -100,6 +104,16 @@ def open_store(root: Path) -> Iterator[Store]:
             leases=leases,
             collector=Collector(blobs, leases),
         )
+
+
+def _open_root(root: Path) -> int:
+    try:
+        with disk_errors(f"opening the store at {root}"):
+            root.mkdir(mode=0o700, parents=True, exist_ok=True)
+            return os.open(root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    except OSError as error:
+        reason = (error.strerror or str(error)).lower()
+        raise UnusableRoot(f"there can be no store at {root}: {reason}; choose a folder with --root") from error
 
 
 def _sync_above(root: Path) -> None:

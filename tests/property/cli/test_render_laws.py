@@ -10,13 +10,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shale.cli.render.floats import go_float, json_float
-from shale.image.instants import InvalidDuration, InvalidMoment, parse_duration, parse_until
 from shale.cli.render.jsontext import compact_json, indented_json
 from shale.cli.render.safe import display_width, ellipsis, escape_controls
 from shale.cli.render.table import align
 from shale.cli.render.template import TemplateError, compile_template
 from shale.cli.render.template.literals import quote, unquote
 from shale.cli.render.units import InvalidSize, bytes_size, human_size, parse_memory, parse_size
+from shale.image.instants import InvalidDuration, InvalidMoment, parse_duration, parse_until
 
 WORDS = """
     {{ }} {{- -}} /* */ if else end range with define template block break continue . .A .B.C $ $x := = , | ( )

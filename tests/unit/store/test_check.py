@@ -16,10 +16,10 @@ from shale.store.check import ABANDONED, check
 from shale.store.collect import GRACE
 from shale.store.database import DatabaseDamaged
 from shale.store.findings import CheckProgress, CheckReport, Damage, Leftover
-from shale.store.ingest import ingest_key
+from shale.store.ingests import ingest_key
 from shale.store.repair import repair
 from shale.store.store import Store, open_store
-from store_images import Registry, keep_image, keep_index, make_image, make_index, put
+from store_images import Registry, keep_image, keep_index, make_image, make_index, noise, put
 
 IMAGE = make_image("one")
 LAYER = Digest.of(IMAGE.layers[1])
@@ -237,6 +237,42 @@ def test_progress_reaches_the_total_and_may_stop_the_check(kept: Store) -> None:
 
     with pytest.raises(Cancelled):
         check(kept, progress=stop)
+
+
+LARGE = make_image("many layers", layers=tuple(noise(str(number), 100) for number in range(60)))
+
+
+def test_what_is_pruned_while_it_is_looked_at_is_no_damage(store: Store) -> None:
+    digest = keep_image(store, LARGE)
+    calls: list[CheckProgress] = []
+
+    def prune(progress: CheckProgress) -> None:
+        calls.append(progress)
+        if len(calls) == 1:
+            with store.database.write() as tx:
+                store.names.forget(tx, digest)
+            with store.database.write() as tx:
+                store.collector.collect(tx)
+
+    report = check(store, progress=prune)
+    assert report == CheckReport((), (), 62, report.bytes_read)
+    assert list(store.blobs) == []
+
+
+def test_what_is_brought_again_while_it_is_looked_at_is_no_damage(store: Store, root: Path) -> None:
+    keep_image(store, LARGE)
+    for content in LARGE.layers:
+        spoil(blob(root, Digest.of(content)), bytes(100))
+
+    def pull_again(progress: CheckProgress) -> None:
+        if progress.blobs == 1:
+            for content in LARGE.layers:
+                blob(root, Digest.of(content)).unlink()
+                put(store, content)
+
+    report = check(store, progress=pull_again)
+    assert len(report.damage) <= 1  # the first may have been reported before the right bytes came
+    assert check(store).is_sound
 
 
 def test_a_check_beside_pulls_and_prunes_finds_nothing(kept: Store) -> None:

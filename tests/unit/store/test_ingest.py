@@ -11,7 +11,8 @@ import pytest
 
 from shale.errors import Cancelled, Invalid
 from shale.oci.digest import Digest
-from shale.store.ingest import DigestMismatch, IngestBusy, IngestNote, SizeMismatch, ingest_key
+from shale.store.ingest import DigestMismatch, IngestNote, SizeMismatch
+from shale.store.ingests import IngestBusy, ingest_key
 from shale.store.store import Store, open_store
 from store_images import noise
 

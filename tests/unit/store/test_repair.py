@@ -12,7 +12,7 @@ from shale.store.actions import Deed, Wanted
 from shale.store.check import check
 from shale.store.content import Source
 from shale.store.findings import CheckReport, Damage
-from shale.store.ingest import ingest_key
+from shale.store.ingests import ingest_key
 from shale.store.repair import repair
 from shale.store.store import Store
 from store_images import Registry, keep_image, keep_index, make_image, make_index, measure, put

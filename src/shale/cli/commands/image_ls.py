@@ -11,10 +11,11 @@ import click
 
 from shale.cli.framework import Command
 from shale.cli.options import filter_option, format_option, no_trunc_option, quiet_option
-from shale.cli.render.rows import Styles, choose_format, write_rows
+from shale.cli.output import print_rows
+from shale.cli.render.rows import Styles, choose_format
 from shale.cli.render.units import human_duration, human_size
 from shale.cli.session import Session, pass_session
-from shale.image.listing import ImageSummary
+from shale.image.listing import ImageSummary, list_images
 from shale.oci.reference import Reference
 
 __all__ = ["command"]
@@ -72,11 +73,12 @@ class _Row(Mapping[str, object]):
 
 
 def _created(image: ImageSummary) -> datetime | None:
+    """When an image was built, in local time; None where nobody can have said so, as in the year 1."""
     try:
         created = datetime.fromisoformat(image.created) if image.created else None
-    except ValueError:
+        return created.astimezone() if created is not None and created.year > 1 else None
+    except (ValueError, OverflowError):  # the year 9999 has no morning after
         return None
-    return created.astimezone() if created is not None and created.year > 1 else None
 
 
 @click.command(cls=Command, help="List images")
@@ -105,7 +107,11 @@ def command(  # noqa: D103 - the help above is its documentation
     repository: str | None,
 ) -> None:
     patterns = [f"reference={repository}"] if repository else []
-    images = session.engine.images.list([*filters, *patterns])
+    if filters or patterns:
+        images = session.engine.images.list([*filters, *patterns])
+    else:
+        # The library's other verbs cost more to import than this list takes.
+        images = list_images(session.engine.store, session.settings.host)
     if not show_all:
         images = [image for image in images if image.platforms]
     if sort != "created":
@@ -118,7 +124,7 @@ def command(  # noqa: D103 - the help above is its documentation
     wanted = _patterns([*filters, *patterns])
     rows = [row for image in images for row in _rows(image, wanted, digests=digests, trunc=not no_trunc)]
     style = Styles(_WITH_DIGESTS if digests else _TABLE)
-    session.print(write_rows(rows, choose_format(template, style, quiet=quiet), _COLUMNS), end="")
+    print_rows(session, rows, choose_format(template, style, quiet=quiet), _COLUMNS)
 
 
 def _patterns(filters: Sequence[str]) -> list[str]:

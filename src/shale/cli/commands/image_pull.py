@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING
 import click
 
 from shale.cli.framework import Command
+from shale.cli.naming import image_names
 from shale.cli.options import platform_option, quiet_option
 from shale.cli.progress import PlainProgress, TerminalProgress
 from shale.cli.session import Session, pass_session
-from shale.engine.transfers import Policy, Transfers
+from shale.engine.policy import Policy
+from shale.engine.transfers import Transfers
 from shale.events import Listener, Notice, silent
 from shale.oci.reference import Reference
 from shale.registry.client.cancel import Cancellation
@@ -35,7 +37,7 @@ def listener_for(session: Session, *, quiet: bool) -> Listener:
 @click.option("--policy", type=click.Choice([one.value for one in Policy]), default="always", metavar="string",
               help="When to ask the registry: always, missing, newer or never")  # fmt: skip
 @quiet_option("Suppress verbose output")
-@click.argument("name", metavar="NAME[:TAG|@DIGEST]")
+@click.argument("name", metavar="NAME[:TAG|@DIGEST]", shell_complete=image_names)
 @pass_session
 def command(  # noqa: D103 - the help above is its documentation
     session: Session, *, all_tags: bool, platform: str | None, policy: str, quiet: bool, name: str

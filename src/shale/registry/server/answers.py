@@ -6,9 +6,8 @@ Specification: distribution-spec "Error Codes"; RFC 9110 section 13 (conditions)
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Final
 
-import msgspec
 from aiohttp import web
 
 from shale.errors import (
@@ -29,7 +28,7 @@ from shale.linux.durable import DiskFull, NoPermission
 from shale.oci.digest import Digest, InvalidDigest
 from shale.oci.document import InvalidDocument
 from shale.oci.manifest import SchemaOne
-from shale.registry.protocol import DOCKER_CONTENT_DIGEST, ErrorCode, InvalidRange
+from shale.registry.protocol import DOCKER_CONTENT_DIGEST, ErrorCode, ErrorDetail, InvalidRange, encode_errors
 from shale.registry.server.names import InvalidRepository, InvalidTag
 from shale.registry.server.routes import NoSuchPath
 from shale.registry.server.storage import (
@@ -114,16 +113,14 @@ def empty(status: int, headers: Mapping[str, str] | None = None) -> web.Response
 def error_answer(error: ShaleError, headers: Mapping[str, str] | None = None) -> web.Response:
     """The answer that an error becomes."""
     status, code = next(_STATUSES[kind] for kind in type(error).__mro__ if kind in _STATUSES)
-    details: list[dict[str, Any]] = [{"code": code.value, "message": error.message}]
+    details = [ErrorDetail(code.value, error.message)]
     if isinstance(error, ManifestBlobUnknown):
-        words = {"code": code.value, "message": "content unknown to this repository"}
-        details = [{**words, "detail": {"digest": str(digest)}} for digest in error.missing[:100]]
+        words = "content unknown to this repository"
+        details = [ErrorDetail(code.value, words, {"digest": str(digest)}) for digest in error.missing[:100]]
     sent = {**standard_headers(), **(headers or {})}
     if status in (429, 503):
         sent["Retry-After"] = "1"
-    return web.Response(
-        status=status, body=msgspec.json.encode({"errors": details}), content_type=JSON, headers=sent
-    )
+    return web.Response(status=status, body=encode_errors(*details), content_type=JSON, headers=sent)
 
 
 def is_unchanged(request: web.BaseRequest, digest: Digest) -> bool:

@@ -32,7 +32,8 @@ from shale.registry.server.storage import (
 )
 from shale.store.blobs import BlobNotFound, Blobs
 from shale.store.database import Database
-from shale.store.ingest import Ingests, SizeMismatch
+from shale.store.ingest import SizeMismatch
+from shale.store.ingests import Ingests
 
 __all__ = ["FolderInUse", "FolderStorage"]
 

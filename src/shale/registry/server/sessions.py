@@ -21,7 +21,8 @@ from typing import Final
 
 from shale.oci.digest import Digest
 from shale.registry.server.storage import TooManyUploads, UploadBusy, UploadUnknown
-from shale.store.ingest import DigestMismatch, Ingest, IngestBusy, Ingests
+from shale.store.ingest import DigestMismatch, Ingest
+from shale.store.ingests import IngestBusy, Ingests
 
 __all__ = ["UploadSession", "UploadSessions"]
 

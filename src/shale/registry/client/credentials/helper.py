@@ -15,12 +15,14 @@ import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from shale.errors import Invalid, NotFound, Unavailable
-from shale.linux.process import Completed, ProgramNotFound, run_bounded
 from shale.registry.client.credentials.account import account_of_key
 from shale.registry.client.endpoint import Credential
+
+if TYPE_CHECKING:
+    from shale.linux.process import Completed
 
 __all__ = ["CredentialHelper", "HelperFailed", "HelperMissing", "InvalidHelper"]
 
@@ -138,6 +140,8 @@ class CredentialHelper:
         return f"docker-credential-{self.name}"
 
     def _run(self, action: str, stdin: bytes) -> Completed:
+        from shale.linux.process import ProgramNotFound, run_bounded  # noqa: PLC0415 - most have no helper
+
         try:
             return run_bounded(
                 [self._program, action],

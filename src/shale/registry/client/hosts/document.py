@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tomllib
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -80,6 +79,8 @@ def parse_configuration(text: str, file: str) -> Configuration:
     Raises:
         InvalidConfiguration: the message names file and key.
     """
+    import tomllib  # noqa: PLC0415 - most machines have no such file, and it takes longer than all of ours
+
     try:
         document = tomllib.loads(text)
     except (tomllib.TOMLDecodeError, RecursionError) as error:

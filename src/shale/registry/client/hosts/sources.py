@@ -12,7 +12,13 @@ from shale.errors import NotFound
 from shale.linux.durable import NoPermission
 from shale.registry.client.hosts.document import Configuration, InvalidConfiguration, parse_configuration
 
-__all__ = ["ConfigurationMissing", "HostPaths", "host_paths_from", "load_configuration"]
+__all__ = [
+    "ConfigurationMissing",
+    "HostPaths",
+    "configuration_files",
+    "host_paths_from",
+    "load_configuration",
+]
 
 _LIMIT: Final = 8 * 1024 * 1024
 
@@ -87,6 +93,11 @@ def load_configuration(paths: HostPaths) -> Configuration:
         aliases.update(said.aliases)
         search = said.search if said.search is not None else search
     return Configuration(registries, {name: full for name, full in aliases.items() if full}, search)
+
+
+def configuration_files(paths: HostPaths) -> list[Path]:
+    """The files that there are, in the order in which `load_configuration` reads them."""
+    return [path for path in _files(paths) if os.path.isfile(path)]
 
 
 def _files(paths: HostPaths) -> Iterator[Path]:

@@ -1,0 +1,68 @@
+"""Choosing rows, holding them, showing what came out."""
+
+from __future__ import annotations
+
+import argparse
+import fnmatch
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from bench import listings, serving, transfers
+from bench.contest import Result, Row, hold
+from bench.report import document, table
+from bench.stage import open_stage
+
+_QUICK = 2
+_FULL = 5
+
+
+def main(arguments: Sequence[str], target: Path) -> int:
+    """Run the benchmark.
+
+    Args:
+        arguments: of the command line, without the program's name.
+        target: the document that `--write` writes.
+    """
+    options = _parser().parse_args(arguments)
+    rows = _chosen(options.rows, quick=options.quick)
+    if options.list:
+        print("\n".join(f"{row.key:18} {row.about}" for row in rows))
+        return 0
+    rounds = options.rounds or (_QUICK if options.quick else _FULL)
+    results: list[Result] = []
+    with open_stage(Path(tempfile.gettempdir())) as stage:
+        if not stage.disks.loop:
+            print("not allowed to mount: stores lie on the machine's own file system", file=sys.stderr)
+        for row in rows:
+            begun = time.monotonic()
+            result = hold(row, stage, rounds)
+            results.append(result)
+            if options.write:
+                target.write_text(document(results, rounds, loop=stage.disks.loop), encoding="utf-8")
+            print(table([result]), f"({time.monotonic() - begun:.0f} s)\n", sep="\n", flush=True)
+    return 0
+
+
+def _chosen(patterns: Sequence[str], *, quick: bool) -> list[Row]:
+    rows: list[Row] = [*transfers.ROWS, *listings.ROWS, *serving.ROWS]
+    if not patterns:
+        return [row for row in rows if not (quick and row.heavy)]
+    found = [row for row in rows if any(fnmatch.fnmatchcase(row.key, pattern) for pattern in patterns)]
+    if not found:
+        raise SystemExit(f"no row is called {' or '.join(patterns)}; see --list")
+    return found
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser("python -m bench", description="Measure shale and its peers in turn.")
+    parser.add_argument(
+        "rows", nargs="*", metavar="ROW", help="which rows, as patterns: 'pull/*' (default all)"
+    )
+    parser.add_argument("--rounds", type=int, help=f"rounds after the warm-up (default {_FULL})")
+    parser.add_argument("--quick", action="store_true", help="few rounds, and without the rows that take long")
+    parser.add_argument("--list", action="store_true", help="say which rows there are, and measure nothing")
+    parser.add_argument("--write", action="store_true", help="write the results to docs/benchmarks.md")
+    return parser

@@ -1,0 +1,37 @@
+"""Commands on several images: each is tried, and what went wrong with some does not stop the others."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+
+from shale.cli.session import Session
+from shale.errors import Cancelled, ShaleError
+
+__all__ = ["try_each"]
+
+
+def try_each(session: Session, names: Iterable[str], action: Callable[[str], None]) -> list[ShaleError]:
+    """Do something for each name, going on after an error, as docker does.
+
+    Args:
+        session: under `--debug` the first error is raised as it is.
+        names: as typed.
+        action: prints its own results.
+
+    Returns:
+        What went wrong, in order, for the command to report after all results.
+
+    Raises:
+        Cancelled: the user stopped it.
+    """
+    failures: list[ShaleError] = []
+    for name in names:
+        try:
+            action(name)
+        except Cancelled:
+            raise
+        except ShaleError as error:
+            if session.debug:
+                raise
+            failures.append(error)
+    return failures

@@ -7,7 +7,6 @@ zero block. Bytes after the two zero blocks are not looked at.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Final
@@ -20,9 +19,9 @@ from shale.layer.header import (
     GNU_SPARSE,
     LONG_LINK,
     LONG_NAME,
+    PLAIN,
     RECORDS,
     REGULAR,
-    SYMLINK,
     Format,
     Header,
     merge,
@@ -43,16 +42,7 @@ __all__ = ["TarScan"]
 _ZEROS: Final = bytes(BLOCK)
 _NOTHING: Final[Mapping[bytes, bytes]] = {}
 
-_FILES: Final = (REGULAR, GNU_SPARSE)
 _REGULAR: Final = ord(REGULAR)
-_SYMLINK: Final = ord(SYMLINK)
-
-_PLAIN: Final = re.compile(
-    rb"(?:[0-7]{7}[ \0]){3}([0-7]{11})[ \0][0-7]{11}[ \0]([0-7]{6})[ \0]{2}[01256]"  # mode to kind: 100 to 157
-    rb".{172}(?:(?:[0-7]{7}[ \0]|\0{8}){2})",  # device numbers: 329 to 345
-    re.DOTALL,
-)
-"""What nearly every header looks like from its byte 100; all others take the slow and complete way."""
 
 
 class TarScan:
@@ -67,8 +57,7 @@ class TarScan:
 
     Attributes:
         entries: how many there were so far.
-        content_size: bytes of their files, as Docker counts the SIZE of an image: what lies in the folder of
-            an unpacked layer, a symbolic link being as long as its target, a hard link and a folder nothing.
+        content_size: bytes of their files (`Header.length`), as Docker counts the SIZE of an image.
         position: bytes of the stream so far.
     """
 
@@ -150,7 +139,7 @@ class TarScan:
         """
         entries = content = size = 0
         last = len(chunk) - BLOCK
-        match = _PLAIN.match
+        match = PLAIN.match
         begin = at
         while at <= last:
             found = match(chunk, at + 100, at + 345)
@@ -168,8 +157,8 @@ class TarScan:
                 size = int(found[1], 8)
                 content += size
                 at += size + 511 & ~511
-            elif chunk[at + 156] == _SYMLINK:
-                content += len(text(bytes(chunk[at + 157 : at + 257])))
+            elif target := found[3]:
+                content += len(target)
             at += BLOCK
         if at == begin:
             self._gathered += chunk[at : at + BLOCK]
@@ -301,8 +290,7 @@ class TarScan:
 
     def _entry(self, header: Header, rest: int) -> None:
         """Count an entry that is read to the end, of whose body `rest` bytes are still to come."""
-        size = header.size if header.kind in _FILES else len(header.link) if header.kind == SYMLINK else 0
-        self._count(1, size, header.offset)
+        self._count(1, header.length, header.offset)
         if self._on_entry is not None:
             self._on_entry(header)
         self._pass(rest, padding(header.stored))

@@ -18,7 +18,7 @@ from shale.layer.header import Header, InvalidTar, TruncatedTar
 from shale.layer.scan import TarScan
 from shale.layer.verify import LayerFacts, LayerScanner
 from shared_vectors import VECTORS
-from unit.layer.archives import END, block, body, mixed, records
+from unit.layer.archives import END, block, body, counted, mixed, records
 
 if sys.version_info >= (3, 14):
     from compression import zstd
@@ -60,7 +60,8 @@ def scanned(chunks: list[bytes]) -> tuple[int, int, int, list[Header]]:
         for chunk in chunks:
             reader.feed(memoryview(chunk))
         reader.close()
-    assert (quick.entries, quick.content_size) == (complete.entries, complete.content_size)
+    for reader in (complete, quick):
+        assert (reader.entries, reader.content_size) == (len(found), counted(found))
     return quick.entries, quick.content_size, quick.position, found
 
 
@@ -147,27 +148,39 @@ def test_junk_is_refused_by_kind(junk: bytes, start: bytes) -> None:
         facts([start + junk])
 
 
+paths = st.text(st.characters(exclude_characters="\0", codec="utf-8"), min_size=1, max_size=300)
+
+
 @given(
     entries=st.lists(
         st.tuples(
-            st.text(st.characters(exclude_characters="\0", codec="utf-8"), min_size=1, max_size=300),
+            paths,
             st.integers(0, 3000),
+            st.sampled_from(
+                [tarfile.REGTYPE, tarfile.SYMTYPE, tarfile.LNKTYPE, tarfile.DIRTYPE, tarfile.CONTTYPE]
+            ),
+            paths,
         ),
         max_size=12,
     ),
     gnu=st.booleans(),
 )
 @settings(max_examples=150, deadline=None)
-def test_what_tarfile_writes_is_read_back(entries: list[tuple[str, int]], gnu: bool) -> None:
-    parts = []
-    for name, size in entries:
+def test_what_tarfile_writes_is_read_back(entries: list[tuple[str, int, bytes, str]], gnu: bool) -> None:
+    parts, expected = [], 0
+    for name, size, kind, target in entries:
         entry = tarfile.TarInfo(name)
-        entry.size = size
+        entry.size, entry.type = size, kind
+        if kind in (tarfile.SYMTYPE, tarfile.LNKTYPE):
+            entry.linkname = target
         head = entry.tobuf(tarfile.GNU_FORMAT if gnu else tarfile.PAX_FORMAT, "utf-8", "surrogateescape")
-        parts.append(head + body(b"b" * size))
+        file = kind in (tarfile.REGTYPE, tarfile.CONTTYPE)
+        parts.append(head + (body(b"b" * size) if file else b""))
+        expected += size if file else len(target.encode()) if kind == tarfile.SYMTYPE else 0
     count, content_size, _, found = scanned([b"".join(parts) + END])
-    assert (count, content_size) == (len(entries), sum(size for _, size in entries))
-    assert [header.name for header in found] == [name.encode() for name, _ in entries]
+    assert (count, content_size) == (len(entries), expected)
+    kept = [(header.name.rstrip(b"/"), header.kind) for header in found]
+    assert kept == [(name.encode().rstrip(b"/"), kind) for name, _, kind, _ in entries]
 
 
 keys = st.binary(min_size=1, max_size=120).filter(

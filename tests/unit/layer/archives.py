@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import io
 import tarfile
+from collections.abc import Iterable
+
+from shale.layer.header import Header
 
 
 def block(
@@ -11,6 +14,7 @@ def block(
     size: int | bytes = 0,
     kind: bytes = b"0",
     *,
+    link: bytes = b"",
     magic: bytes = b"ustar\x0000",
     mtime: bytes = b"00000000000\0",
     signed: bool = False,
@@ -18,7 +22,7 @@ def block(
     """One header block, with a right checksum."""
     field = size if isinstance(size, bytes) else b"%011o\0" % size
     head = name.ljust(100, b"\0") + b"0000644\0" + b"0000000\0" * 2 + field + mtime
-    tail = (kind + bytes(100) + magic).ljust(356, b"\0")
+    tail = (kind + link.ljust(100, b"\0") + magic).ljust(356, b"\0")
     total = sum(head) + sum(tail) + 256
     if signed:
         total -= 256 * sum(1 for byte in head + tail if byte & 0x80)
@@ -45,6 +49,13 @@ def records(*pairs: tuple[bytes, bytes], kind: bytes = b"x") -> bytes:
 
 
 END = bytes(1024)
+
+
+def counted(entries: Iterable[Header]) -> int:
+    """What docker's SIZE counts of these entries: files of every kind, and the targets of symbolic links."""
+    return sum(
+        len(entry.link) if entry.kind == b"2" else entry.size * (entry.kind in b"07S") for entry in entries
+    )
 
 
 def mixed(form: int = tarfile.GNU_FORMAT) -> bytes:

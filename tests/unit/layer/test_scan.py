@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import io
+import os
 import subprocess
 import tarfile
 from pathlib import Path
@@ -10,7 +11,7 @@ import pytest
 from shale.errors import Invalid
 from shale.layer.header import Extent, Header, InvalidTar, TruncatedTar
 from shale.layer.scan import TarScan
-from unit.layer.archives import END, block, body, mixed, record, records
+from unit.layer.archives import END, block, body, counted, mixed, record, records
 
 
 def headers(content: bytes) -> list[Header]:
@@ -22,7 +23,8 @@ def headers(content: bytes) -> list[Header]:
     quick = TarScan()
     quick.feed(content)
     quick.close()
-    assert (quick.entries, quick.content_size) == (reader.entries, reader.content_size)
+    for way in (reader, quick):
+        assert (way.entries, way.content_size) == (len(found), counted(found))
     assert quick.position == len(content)
     return found
 
@@ -165,18 +167,9 @@ def test_negative_and_absurd_sizes() -> None:
 
 def test_eight_exbibytes_are_a_size_but_two_of_them_are_none() -> None:
     largest = b"\x80\0\0\0\x7f" + b"\xff" * 7
+    count, size = (b"GNU.sparse.numblocks", b"0"), (b"GNU.sparse.size", b"%d" % (2**63 - 1))
     reader = TarScan()
-    reader.feed(block(size=largest, kind=b"5"))
-    assert reader.content_size == 0
-    reader.feed(
-        records(
-            (b"GNU.sparse.major", b"1"),
-            (b"GNU.sparse.minor", b"0"),
-            (b"GNU.sparse.realsize", b"%d" % (2**63 - 1)),
-        )
-        + block(size=512)
-        + b"0\n".ljust(512, b"\0")
-    )
+    reader.feed(records((b"GNU.sparse.major", b"0"), (b"GNU.sparse.minor", b"1"), count, size) + block())
     assert reader.content_size == 2**63 - 1
     with pytest.raises(InvalidTar, match="larger than any disk"):
         reader.feed(block(size=1))
@@ -186,9 +179,84 @@ def test_eight_exbibytes_are_a_size_but_two_of_them_are_none() -> None:
         cut.close()
 
 
-def test_sizes_of_kinds_without_a_body_count_as_docker_counts_them() -> None:
-    first, second = headers(block(b"hard", 77, b"1") + block(b"file", 5) + body(b"12345") + END)
-    assert (first.size, first.stored, second.size) == (77, 0, 5)
+def unpacked_size(folder: Path) -> int:
+    """As docker counts it: what lies in the folder, by `lstat`, every inode once."""
+    found = [Path(root, name).lstat() for root, _, files in os.walk(folder) for name in files]
+    # os.walk lists a symbolic link to a folder with the folders.
+    found += [
+        Path(root, name).lstat()
+        for root, folders, _ in os.walk(folder)
+        for name in folders
+        if Path(root, name).is_symlink()
+    ]
+    return sum({status.st_ino: status.st_size for status in found}.values())
+
+
+@pytest.mark.parametrize("form", ["ustar", "oldgnu", "gnu", "posix", "gnu --sparse", "posix --sparse"])
+def test_the_size_is_that_of_the_unpacked_folder(tmp_path: Path, form: str) -> None:
+    tree, unpacked = tmp_path / "tree", tmp_path / "unpacked"
+    for folder in (tree / "folder", unpacked):
+        folder.mkdir(parents=True)
+    (tree / "a file").write_bytes(b"x" * 1000)
+    (tree / "z hard").hardlink_to(tree / "a file")
+    (tree / "empty").touch()
+    os.mkfifo(tree / "pipe")
+    for length in (1, 99, 100) if form == "ustar" else (1, 99, 100, 101, 300):
+        (tree / f"link{length}").symlink_to("t" * length)
+    (tree / "to ü").symlink_to("ü" * 20)
+    (tree / "to folder").symlink_to("folder")
+    os.link(tree / "to folder", tree / "z to folder", follow_symlinks=False)
+    with (tree / "holes").open("wb") as file:
+        file.seek(1 << 20)
+        file.write(b"data")
+        file.truncate(3 << 20)
+    make = ["tar", *f"--format={form}".split(), "-C", str(tree), "-c", "."]
+    content = subprocess.run(make, check=True, capture_output=True).stdout
+    subprocess.run(["tar", "-C", str(unpacked), "-x"], input=content, check=True)
+    assert counted(headers(content)) == unpacked_size(unpacked) > (3 << 20) + 1200
+
+
+def test_kinds_that_only_some_count() -> None:
+    """A size where there is no body is no size; a contiguous file is a file, what nobody unpacks is none."""
+    for kind, size in ((b"1", 0), (b"2", 6), (b"3", 0), (b"4", 0), (b"5", 0), (b"6", 0)):
+        content = block(b"entry", 77, kind, link=b"target") + block(b"file", 5) + body(b"12345") + END
+        first, second = headers(content)
+        assert (first.size, first.stored, second.size) == (77, 0, 5)
+        assert counted([first]) == size
+    for kind, size in ((b"7", 5), (b"\0", 5), (b"D", 0), (b"V", 0), (b"M", 0), (b"Z", 0)):
+        first, second = headers(block(b"entry", 5, kind) + body(b"12345") + block(b"file") + END)
+        assert (first.stored, second.name) == (5, b"file")
+        assert counted([first]) == size
+
+
+LINK = block(b"link", 0, b"2", link=b"own")
+
+
+@pytest.mark.parametrize(
+    ("content", "size"),
+    [
+        (LINK, 3),
+        (block(b"link", 0, b"2", link=b"t" * 100), 100),
+        (block(b"link", 0, b"2", link=b"t\0after"), 1),
+        (records((b"linkpath", b"t" * 300)) + LINK, 300),
+        (records((b"linkpath", b"")) + LINK, 3),
+        (records((b"path", b"renamed")) + LINK, 3),
+        (records((b"size", b"9")) + LINK, 3),
+        (records((b"linkpath", b"t" * 300), kind=b"g") + LINK, 3),
+        (block(b"long", 200, b"K") + body(b"t" * 200) + LINK, 200),
+        (block(b"long", 200, b"K") + body(b"t" * 150 + bytes(50)) + LINK, 150),
+        (block(b"long", 1, b"K") + body(b"\0") + LINK, 3),
+        (block(b"long", 200, b"K") + body(b"t" * 200) + block(b"long", 4, b"L") + body(b"name") + LINK, 200),
+        (block(b"long", 4, b"L") + body(b"name") + block(b"long", 200, b"K") + body(b"t" * 200) + LINK, 200),
+        (block(b"long", 4, b"K") + body(b"gnu!") + records((b"linkpath", b"of pax")) + LINK, 4),
+        (block(b"long", 200, b"K") + body(b"t" * 200) + block(b"hard", 0, b"1"), 0),
+        (block(b"long", 200, b"K") + body(b"t" * 200) + records((b"comment", b"x"), kind=b"g") + LINK, 3),
+    ],
+)
+def test_targets_that_other_headers_correct(content: bytes, size: int) -> None:
+    for before in (b"", block(b"before", 2) + body(b"12")):
+        found = headers(before + content + LINK + END)
+        assert counted(found) == (2 if before else 0) + size + 3
 
 
 @pytest.mark.parametrize("at", [0, 100, 148, 256, 511])

@@ -12,6 +12,7 @@ from faults.disk import fill, small_disk
 from faults.image_work import open_engine
 from faults.served_image import ImageRegistry, first_byte
 from image_factory import add_image, build_image
+from shale.engine.engine import Engine
 from shale.errors import Exhausted
 from shale.oci.digest import Digest
 from shale.store.check import check
@@ -78,6 +79,12 @@ def test_a_disk_that_is_full_in_a_load(disk: Path, tmp_path: Path) -> None:
     assert_sound(root)
 
 
+def _tag_without_end(engine: Engine, made: list[str]) -> None:
+    for number in range(5000):
+        engine.images.tag("small:1", f"name-{number}:1")
+        made.append(f"name-{number}:1")
+
+
 def test_a_disk_that_is_full_in_a_tag(disk: Path) -> None:
     """The log of the database has some room of its own: so names are made until there is none."""
     root = disk / "root"
@@ -86,9 +93,7 @@ def test_a_disk_that_is_full_in_a_tag(disk: Path) -> None:
     with open_engine(root) as engine:
         ballast = fill(disk)
         with pytest.raises(Exhausted, match=ADVICE):
-            for number in range(5000):
-                engine.images.tag("small:1", f"name-{number}:1")
-                made.append(f"name-{number}:1")
+            _tag_without_end(engine, made)
         ballast.unlink()
         kept = {name.familiar for one in engine.images.list() for name in one.names}
         assert kept == {"small:1", *made}

@@ -42,13 +42,7 @@ class Casualty:
 
 
 def kill_at_each_call(
-    work: str,
-    folder: Path,
-    *,
-    prepare: str | None = None,
-    args: Sequence[object] = (),
-    most: int = 2000,
-    step: int = 1,
+    work: str, folder: Path, *, prepare: str | None = None, args: Sequence[object] = (), most: int = 2000
 ) -> Iterator[Casualty]:
     """Kill before the first call that changes a file, the second, ..., and at last let one run through.
 
@@ -58,9 +52,8 @@ def kill_at_each_call(
         prepare: `module:function`, called as `function(root, *args)` before each run, undisturbed.
         args: JSON values for both.
         most: more calls than this are an error.
-        step: 1 for each call; 3 for each third one, where threads mix the calls anyway.
     """
-    yield from run_plan("kill", work, folder, prepare, args, most=most, step=step)
+    yield from run_plan("kill", work, folder, prepare, args, most=most)
 
 
 def fail_at_each_call(
@@ -74,7 +67,7 @@ def fail_at_each_call(
 def kill_at_random_instants(
     work: str, folder: Path, *, times: int, seed: int, prepare: str | None = None, args: Sequence[object] = ()
 ) -> Iterator[Casualty]:
-    """Let two runs through to see how long one takes, then kill `times` runs somewhere in that time."""
+    """Let one run through to see how long it takes, then kill `times` runs somewhere in that time."""
     yield from run_plan("random", work, folder, prepare, args, times=times, seed=seed)
 
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import importlib
 import json
-import math
 import os
 import pickle
 import random
@@ -18,7 +17,6 @@ import sys
 import time
 import traceback
 from collections.abc import Callable
-from contextlib import suppress
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -26,6 +24,8 @@ from faults import shim
 from faults.recorder import Recorder
 
 Work = Callable[..., object]
+_NEVER = 300.0
+"""Seconds; the test's own timeout comes first."""
 
 
 def _find(name: str) -> Work:
@@ -110,7 +110,7 @@ class _Run:
 
 def _each_call(plan: dict[str, Any], folder: Path) -> None:
     """Kill (or fail) at the first call, the second, and so on until a run gets to its end without."""
-    for number in range(1, plan["most"] + 1, plan.get("step", 1)):
+    for number in range(1, plan["most"] + 1):
         run = _Run(plan, folder / str(number))
         with (run.folder / "call").open("w", encoding="utf-8") as calls:
             if plan["mode"] == "kill":
@@ -128,20 +128,23 @@ def _each_call(plan: dict[str, Any], folder: Path) -> None:
 def _random_instants(plan: dict[str, Any], folder: Path) -> None:
     """Kill some time after the start, evenly over what an undisturbed run takes."""
     chance = random.Random(plan["seed"])
-    longest = math.inf
-    for number in range(plan["times"] + 2):
+    longest = 0.0
+    for number in range(plan["times"] + 1):
         run = _Run(plan, folder / str(number))
         pid = run.fork(lambda: None)
         while not (run.folder / "started").is_symlink() and not (run.folder / "error").stat().st_size:
             time.sleep(0.0005)
-        if number < 2:  # the first one may be slow, because much happens for the first time
-            begin = time.monotonic()
-            _, status = os.waitpid(pid, 0)
-            longest = min(longest, time.monotonic() - begin)
+        begin = time.monotonic()
+        instant = chance.uniform(0, longest * 1.1) if number else _NEVER
+        ended = 0
+        while not ended and time.monotonic() - begin < instant:
+            ended, status = os.waitpid(pid, os.WNOHANG)
+            time.sleep(0.0005)
+        if ended:
+            # The first run warms the machine up, so later ones tell better how long it takes.
+            longest = min(longest or _NEVER, time.monotonic() - begin)
         else:
-            time.sleep(chance.uniform(0, longest * 1.1))
-            with suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGKILL)
+            os.kill(pid, signal.SIGKILL)
             _, status = os.waitpid(pid, 0)
         run.tell(status)
 

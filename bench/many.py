@@ -1,4 +1,4 @@
-"""An archive, as `docker save` writes it, of many small images that share one layer; each has its own config."""
+"""An archive, as `docker save` writes it, of many small images that share a layer; each has its own config."""
 
 from __future__ import annotations
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import sys
 import threading
 import time
 from collections.abc import Callable
@@ -10,14 +11,22 @@ from dataclasses import dataclass
 from typing import Final, TextIO
 
 from shale.cli.render.units import human_duration, human_size
-from shale.events import Event, LayerProgress, LayerState, Notice, RetryScheduled
+from shale.cli.session import Session
+from shale.events import Event, LayerProgress, LayerState, Listener, Notice, RetryScheduled, silent
 
-__all__ = ["PlainProgress", "TerminalProgress"]
+__all__ = ["PlainProgress", "TerminalProgress", "listener_for"]
 
 _MOVING: Final = (LayerState.DOWNLOADING, LayerState.PUSHING)
 _REDRAW: Final = 0.1
 """Seconds between two drawings of a moving bar."""
 _BAR: Final = 50
+
+
+def listener_for(session: Session, *, quiet: bool) -> Listener:
+    """What shows the progress: nothing, bars on a terminal, plain lines elsewhere."""
+    if quiet:
+        return silent
+    return TerminalProgress(sys.stdout) if session.is_terminal else PlainProgress(sys.stdout, sys.stderr)
 
 
 def _words(event: LayerProgress) -> str:

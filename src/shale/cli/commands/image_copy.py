@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import click
 
-from shale.cli.commands.image_pull import listener_for
 from shale.cli.framework import Command
 from shale.cli.options import platform_option, quiet_option
+from shale.cli.progress import listener_for
 from shale.cli.session import Session, pass_session
 from shale.engine.copies import Copies
 from shale.errors import Invalid

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from typing import TYPE_CHECKING
 
 import click
@@ -10,25 +9,18 @@ import click
 from shale.cli.framework import Command
 from shale.cli.naming import image_names
 from shale.cli.options import platform_option, quiet_option
-from shale.cli.progress import PlainProgress, TerminalProgress
+from shale.cli.progress import listener_for
 from shale.cli.session import Session, pass_session
 from shale.engine.policy import Policy
 from shale.engine.transfers import Transfers
-from shale.events import Listener, Notice, silent
+from shale.events import Notice
 from shale.oci.reference import Reference
 from shale.registry.client.cancel import Cancellation
 
 if TYPE_CHECKING:
     from shale.image.pull import Pulled
 
-__all__ = ["command", "listener_for"]
-
-
-def listener_for(session: Session, *, quiet: bool) -> Listener:
-    """What shows the progress: nothing, bars on a terminal, plain lines elsewhere."""
-    if quiet:
-        return silent
-    return TerminalProgress(sys.stdout) if session.is_terminal else PlainProgress(sys.stdout, sys.stderr)
+__all__ = ["command"]
 
 
 @click.command(cls=Command, help="Download an image from a registry")

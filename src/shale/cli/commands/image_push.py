@@ -6,10 +6,10 @@ from collections.abc import Sequence
 
 import click
 
-from shale.cli.commands.image_pull import listener_for
 from shale.cli.framework import Command
 from shale.cli.naming import image_names
 from shale.cli.options import platform_option, quiet_option
+from shale.cli.progress import listener_for
 from shale.cli.session import Session, pass_session
 from shale.errors import Invalid
 from shale.events import Notice

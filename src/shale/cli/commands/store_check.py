@@ -8,10 +8,10 @@ from collections.abc import Callable
 
 import click
 
-from shale.cli.commands.image_pull import listener_for
 from shale.cli.exit import FAILED
 from shale.cli.framework import Command
 from shale.cli.output import shown
+from shale.cli.progress import listener_for
 from shale.cli.render.units import human_size
 from shale.cli.session import Session, pass_session
 from shale.store.findings import CheckProgress, CheckReport

@@ -9,12 +9,11 @@ from functools import partial
 
 from bench.contest import Aim, Contestant, Row
 from bench.cost import Cost, measure
-from bench.many import REPOSITORY, push_many, tags
+from bench.many import names, write_many
 from bench.stage import Stage
 from peers.dockerd import serve_dockerd
 from peers.podman import private_podman
 from peers.process import tool
-from peers.registry import serve_registry
 
 DOCKER, PODMAN, SHALE = "docker", "podman", "shale"
 _FEW, _MANY = 10, 1_000
@@ -27,21 +26,18 @@ def _listing(
     stage: Stage, count: int, command: Sequence[str], *, named: bool
 ) -> Iterator[Sequence[Contestant]]:
     with (
-        stage.own_ground() as at_registry,
         stage.own_ground() as at_docker,
         stage.own_ground() as at_podman,
         stage.disks.fresh() as disk,
-        serve_registry(at_registry) as registry,
         serve_dockerd(at_docker) as docker,
         private_podman(at_podman) as podman,
     ):
-        push_many(stage, registry, count)
-        repository = f"{registry.host}/{REPOSITORY}"
+        archive = str(write_many(stage.ground.fresh("many"), count))
         root = f"{disk}/root"
-        docker("pull", "--quiet", "--all-tags", repository, timeout=_PATIENCE)
-        podman("pull", "--quiet", "--all-tags", repository, timeout=_PATIENCE)
-        stage.run_shale("--root", root, "pull", "--quiet", "--all-tags", repository)
-        arguments = [*command, f"{repository}:{tags(count)[-1]}"] if named else command
+        docker("load", "--quiet", "--input", archive, timeout=_PATIENCE)
+        podman("load", "--quiet", "--input", archive, timeout=_PATIENCE)
+        stage.run_shale("--root", root, "load", "--quiet", "--input", archive)
+        arguments = [*command, names(count)[-1]] if named else command
 
         def once(argv: Sequence[str], env: dict[str, str]) -> Cost:
             return measure([*argv, *arguments], env, stage.log)

@@ -103,7 +103,7 @@ class LazyGroup(Group):
         """The names that are shown."""
         return sorted(name for name, entry in self._members.items() if not entry.hidden)
 
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002 - click's
         """Import one command; None where there is no such name."""
         entry = self._members.get(cmd_name)
         if entry is None:

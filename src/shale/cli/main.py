@@ -34,7 +34,7 @@ class _Root(LazyGroup):
             return LazyGroup(cmd_name, text, members, context_settings=CONTEXT)
         return super().get_command(ctx, cmd_name)
 
-    def sections(self, ctx: click.Context) -> list[tuple[str, list[tuple[str, str]]]]:  # noqa: ARG002
+    def sections(self, ctx: click.Context) -> list[tuple[str, list[tuple[str, str]]]]:  # noqa: ARG002 - as above
         """Management commands first, as docker shows them."""
         return [
             ("Management Commands", [(name, text) for name, (text, _) in sorted(GROUPS.items())]),
@@ -43,7 +43,7 @@ class _Root(LazyGroup):
 
 
 @click.pass_context
-def _open(ctx: click.Context, root: Path | None, debug: bool, version: bool) -> None:  # noqa: FBT001
+def _open(ctx: click.Context, root: Path | None, debug: bool, version: bool) -> None:  # noqa: FBT001 - click's
     if version:
         from shale.version import version_line  # noqa: PLC0415 - only when it is asked for
 

@@ -56,11 +56,6 @@ class Session:
         """Whether a person watches: then progress is animated."""
         return sys.stdout.isatty() and self.environ.get("TERM") != "dumb"
 
-    @property
-    def colours(self) -> bool:
-        """Whether to use colours: a terminal, and `NO_COLOR` not set."""
-        return self.is_terminal and not self.environ.get("NO_COLOR")
-
     def print(self, text: str = "", *, end: str = "\n") -> None:
         """Write a result to standard output."""
         sys.stdout.write(text + end)

@@ -13,7 +13,7 @@ class Policy(Enum):
     ALWAYS = "always"
     """Every time."""
     MISSING = "missing"
-    """Only where the name is not in the store."""
+    """Only where the name is not in the store, or not for the platform that is asked for."""
     NEWER = "newer"
     """Every time, but what is here is good enough where the registry does not answer."""
     NEVER = "never"

@@ -14,7 +14,7 @@ from shale.errors import Invalid, NotFound, Unavailable
 from shale.events import Listener, Notice
 from shale.image.pull import Pulled, Puller
 from shale.image.push import Pushed, Pusher
-from shale.image.resolve import ImageNotFound
+from shale.image.resolve import ImageNotFound, find_image, select_platform
 from shale.oci.digest import Digest
 from shale.oci.platform import Platform, parse_platform
 from shale.oci.reference import Reference
@@ -62,7 +62,9 @@ class Transfers:
         with self._registries() as registries:
             reference = registries.read(name).with_default_tag()
             known = self._known(reference)
-            if known is not None and policy in (Policy.MISSING, Policy.NEVER):
+            if known is not None and (
+                policy is Policy.NEVER or (policy is Policy.MISSING and self._is_here(reference, platform))
+            ):
                 return Pulled(reference, known, changed=False)
             if policy is Policy.NEVER:
                 raise ImageNotFound(f"{reference.familiar} (it may not be pulled: the policy is never)")
@@ -84,6 +86,17 @@ class Transfers:
             if not tags:
                 raise NotFound(f"repository {reference.familiar_name} has no tags")
             return [self._pull(registries, reference.with_tag(tag), wanted, None) for tag in tags]
+
+    def _is_here(self, reference: Reference, platform: str | None) -> bool:
+        """Whether a name that the store has is here for a platform that was asked for by name."""
+        if platform is None or platform == _ALL:
+            return True
+        host = self.parts.settings.host
+        try:
+            select_platform(find_image(self.parts.store, str(reference), host).image, platform, host)
+        except NotFound:
+            return False
+        return True
 
     def _known(self, reference: Reference) -> Digest | None:
         wanted = reference.with_digest(reference.digest) if reference.digest else reference
@@ -131,7 +144,9 @@ class Transfers:
                 if any(one.digest == target for one in done):
                     with store.database.write() as tx:
                         known = references[0].with_digest(target)
-                        store.names.move(tx, known, target, f"push {known.familiar_name}")
+                        # Somebody may have removed the image while it was sent: it gets no name again.
+                        if store.content.is_whole(tx, target):
+                            store.names.move(tx, known, target, f"push {known.familiar_name}")
         return pushed
 
 

@@ -162,7 +162,7 @@ class _Supply:
         """Inflate a stored layer, and add its files up."""
         buffer = memoryview(bytearray(_READ))
         with self._store.blobs.open(digest) as blob, LayerScanner() as scanner:
-            while count := blob.readinto(buffer):  # type: ignore[attr-defined]
+            while count := blob.readinto(buffer):  # type: ignore[attr-defined]  # BinaryIO lacks it
                 scanner.feed(buffer[:count])
             facts = scanner.result()
         return LayerRecord(digest, facts.diff_id, facts.tar_size, facts.content_size)

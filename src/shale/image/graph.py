@@ -98,6 +98,10 @@ class _Walk:
             raise InvalidDocument(
                 f"manifest {child.digest} has {len(document.raw)} bytes, its index says {child.size}"
             )
+        if mediatype.is_index(document.media_type) != mediatype.is_index(child.media_type):
+            raise InvalidDocument(
+                f"manifest {child.digest} is {document.media_type}, its index says {child.media_type}"
+            )
         return document
 
 

@@ -14,7 +14,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from shale.errors import Conflict, NotFound
+from shale.errors import Conflict, ShaleError
 from shale.image.history import image_config
 from shale.image.listing import ImageSummary, list_images
 from shale.image.resolve import Found, find_image
@@ -173,7 +173,9 @@ class Remover:
         """What to show as deleted when a blob goes: image ids for configs, ChainIDs for layers, as docker."""
         shown: dict[Digest, list[str]] = {}
         for platform in (platform for image in images for platform in image.platforms):
-            with suppress(NotFound):  # another process has just removed it
+            with suppress(
+                ShaleError
+            ):  # gone since, or damaged: what cannot be read can be removed all the same
                 manifest = self._store.content.manifest(platform.manifest)
                 config = image_config(self._store, platform)
                 shown.setdefault(platform.config, [str(platform.id)])

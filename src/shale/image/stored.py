@@ -39,7 +39,7 @@ class StoredImages:
         """Bring a blob into a sink, from its offset on."""
         buffer = memoryview(bytearray(_CHUNK))
         with self.open_at(descriptor.digest, sink.offset) as blob:
-            while count := blob.readinto(buffer):  # type: ignore[attr-defined]
+            while count := blob.readinto(buffer):  # type: ignore[attr-defined]  # BinaryIO lacks it
                 sink.write(buffer[:count])
 
     def open_at(self, digest: Digest, offset: int) -> BinaryIO:

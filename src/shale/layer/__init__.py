@@ -8,5 +8,6 @@ length of a stream; a byte after the end of the archive escapes the DiffID.
 
 Reading order: `field` (the text and numbers of a header block), `pax` and `sparse` (what stands around it),
 `header` (one entry), `scan` (a stream of them), `frames`, `gunzip`, `unzstd` and `compression` (bytes under
-the tar), `compressor` (the way back), `verify` (all of it in one pass: what a pull needs to know).
+the tar, `behind` the caller's back), `compressor` (the way back), `verify` (all of it in one pass: what a
+pull needs to know).
 """

@@ -12,6 +12,8 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final
 
+import msgspec
+
 from shale.errors import NotFound, ShaleError
 from shale.oci.config import ImageConfig, parse_config
 from shale.oci.descriptor import Descriptor
@@ -180,13 +182,13 @@ class Content:
 
     def layers(self, descriptors: Sequence[Descriptor]) -> dict[Digest, LayerRecord]:
         """The records of those of the layers that have one."""
-        if not descriptors:
-            return {}
-        marks = ",".join("?" * len(descriptors))
+        # As one value: a manifest may have more layers than SQLite takes parameters.
+        digests = msgspec.json.encode([str(one.digest) for one in descriptors]).decode()
         with self._database.read() as tx:
             rows = tx.rows(
-                f"SELECT digest, diff_id, tar_size, content_size FROM layers WHERE digest IN ({marks})",  # noqa: S608 - only question marks are put in
-                [str(one.digest) for one in descriptors],
+                "SELECT digest, diff_id, tar_size, content_size FROM layers"
+                " WHERE digest IN (SELECT value FROM json_each(?))",
+                (digests,),
             )
         records = (LayerRecord(Digest.parse(d), DiffID.parse(i), t, c) for d, i, t, c in rows)
         return {record.digest: record for record in records}

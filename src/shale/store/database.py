@@ -12,6 +12,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
@@ -19,12 +20,14 @@ from shale.errors import Corrupt, Unavailable, Unsupported
 from shale.linux.durable import DiskFull, NoPermission, StorageFailure
 from shale.store.schema import MIGRATIONS
 
-__all__ = ["Database", "DatabaseBusy", "DatabaseDamaged", "NewerDatabase", "Transaction"]
+__all__ = ["Advice", "Database", "DatabaseBusy", "DatabaseDamaged", "NewerDatabase", "Transaction"]
 
 _BUSY_SECONDS: Final = 60.0
 _POLL: Final = 0.01
 _MAY_BE_FULL: Final = ("SQLITE_IOERR", "SQLITE_CANTOPEN")
 """What SQLite says where it could not even make its files on a full disk."""
+_NOT_OURS: Final = ("no such table", "no such column", "Could not decode to UTF-8")
+"""What SQLite and Python say of a file whose tables or texts are not those that its version promises."""
 Parameters = Sequence[Any] | dict[str, Any]
 
 
@@ -38,6 +41,19 @@ class DatabaseDamaged(Corrupt):
 
 class NewerDatabase(Unsupported):
     """The store was written by a newer shale."""
+
+
+@dataclass(frozen=True, slots=True)
+class Advice:
+    """What a person can do about a database that cannot be used, as messages say it.
+
+    Attributes:
+        damaged: about one that is damaged or lost.
+        elsewhere: the flag that chooses another folder.
+    """
+
+    damaged: str = "shale store check --repair makes a new one from the blobs"
+    elsewhere: str = "--root"
 
 
 class Transaction:
@@ -72,6 +88,7 @@ class Database:
         migrations: Sequence[str] = MIGRATIONS,
         *,
         may_be_new: Callable[[], bool] = lambda: True,
+        advice: Advice = Advice(),
     ) -> None:
         """Open a database, making or migrating it where needed.
 
@@ -79,6 +96,7 @@ class Database:
             path: the file, in a folder that exists.
             migrations: SQL scripts; number N brings a database of version N to N+1.
             may_be_new: asked where the database is empty: false where there was one once, which is lost then.
+            advice: what errors tell a person to do; by default, what helps a store.
 
         Raises:
             NewerDatabase: written by a newer shale.
@@ -86,8 +104,9 @@ class Database:
             DatabaseBusy, DiskFull, NoPermission, StorageFailure: as their names say.
         """
         self._path = path
+        self._advice = advice
         self._turn = threading.RLock()
-        with _sqlite_errors(path):
+        with _sqlite_errors(path, advice):
             self._connection = sqlite3.connect(
                 path, timeout=_BUSY_SECONDS, isolation_level=None, check_same_thread=False
             )
@@ -125,13 +144,12 @@ class Database:
             version = self._version()
             if version == 0 and not may_be_new():
                 raise DatabaseDamaged(
-                    f"{self._path} is missing or empty, but there are blobs; "
-                    "shale store check --repair makes a new one from them"
+                    f"{self._path} is missing or empty, but there are blobs; {self._advice.damaged}"
                 )
             if version > len(migrations):
                 raise NewerDatabase(
                     f"{self._path} has version {version}, this shale knows versions up to {len(migrations)}; "
-                    "use a newer shale, or another store with --root"
+                    f"use a newer shale, or another folder with {self._advice.elsewhere}"
                 )
             for script in migrations[version:]:
                 for statement in script.split(";"):
@@ -157,7 +175,7 @@ class Database:
         yield from self._transaction("BEGIN IMMEDIATE")
 
     def _transaction(self, begin: str) -> Iterator[Transaction]:
-        with self._turn, _sqlite_errors(self._path):
+        with self._turn, _sqlite_errors(self._path, self._advice):
             if self._connection.in_transaction:
                 raise RuntimeError("transactions do not nest: pass the open one on")
             self._connection.execute(begin)
@@ -179,13 +197,13 @@ class Database:
 
     def damage(self) -> list[str]:
         """What SQLite's own check finds; empty when the file is sound."""
-        with self._turn, _sqlite_errors(self._path):
+        with self._turn, _sqlite_errors(self._path, self._advice):
             rows = self._connection.execute("PRAGMA integrity_check").fetchall()
         return [str(row[0]) for row in rows if row[0] != "ok"]
 
 
 @contextmanager
-def _sqlite_errors(path: Path) -> Iterator[None]:
+def _sqlite_errors(path: Path, advice: Advice) -> Iterator[None]:
     """Turn SQLite's errors into kinds."""
     try:
         yield
@@ -199,14 +217,13 @@ def _sqlite_errors(path: Path) -> Iterator[None]:
             raise DiskFull(f"{path}: no space left on device; free some space and try again") from error
         if name.startswith(("SQLITE_READONLY", "SQLITE_PERM", "SQLITE_CANTOPEN", "SQLITE_AUTH")):
             raise NoPermission(
-                f"{path} cannot be opened for writing: {error}; check who owns it, or use --root"
+                f"{path} cannot be opened for writing: {error}; check who owns it, or choose another folder "
+                f"with {advice.elsewhere}"
             ) from error
         if name.startswith("SQLITE_IOERR"):
             raise StorageFailure(f"{path}: {error}") from error
-        if name.startswith(("SQLITE_CORRUPT", "SQLITE_NOTADB")):
-            raise DatabaseDamaged(
-                f"{path} is damaged: {error}; shale store check --repair makes a new one from the blobs"
-            ) from error
+        if name.startswith(("SQLITE_CORRUPT", "SQLITE_NOTADB")) or str(error).startswith(_NOT_OURS):
+            raise DatabaseDamaged(f"{path} is damaged: {error}; {advice.damaged}") from error
         raise
 
 

@@ -34,6 +34,12 @@ def test_a_recorded_image_is_read_back_from_its_blob(store: Store) -> None:
     )  # fmt: skip
 
 
+def test_more_layers_than_sqlite_takes_parameters(store: Store) -> None:
+    keep_image(store, IMAGE)
+    layer = Descriptor(media_type="x", digest=LAYER, size=3000)
+    assert set(store.content.layers([layer] * 40_000)) == {LAYER}
+
+
 def test_rows_by_hand_and_rows_from_the_blobs_are_the_same(store: Store) -> None:
     keep_image(store, IMAGE)
     with store.database.write() as tx:

@@ -162,3 +162,11 @@ def test_a_folder_in_its_place(path: Path) -> None:
 
 def test_a_sound_one_has_no_damage(database: Database) -> None:
     assert database.damage() == []
+
+
+def test_tables_that_are_not_there_are_damage(path: Path) -> None:
+    with closing(sqlite3.connect(path)) as raw:
+        raw.execute(f"PRAGMA user_version={len(MIGRATIONS)}")
+    with closing(Database(path)) as database, pytest.raises(DatabaseDamaged, match="no such table"):  # noqa: SIM117
+        with database.read() as tx:
+            tx.rows("SELECT * FROM names")

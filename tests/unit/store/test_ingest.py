@@ -163,7 +163,7 @@ def test_abandoned_are_those_that_nobody_works_on(store: Store, root: Path) -> N
         ingest.discard()
 
 
-@pytest.mark.parametrize("note", [b"", b"{", b'{"etag": 1}', b"\xff"])
+@pytest.mark.parametrize("note", [b"", b"{", b'{"etag": 1}', b"\xff", b'{"etag": "\xff"}'])
 def test_a_broken_note_is_no_note(store: Store, root: Path, note: bytes) -> None:
     with store.ingests.open(KEY) as ingest:
         ingest.write(b"x")

@@ -25,7 +25,7 @@ __all__ = ["command"]
               help="Where to keep the content (default: NAME-registry beside the store)")  # fmt: skip
 @click.option("--no-delete", is_flag=True, help="Refuse to delete manifests, tags and blobs")
 @pass_session
-def command(session: Session, *, listen: str, data: Path | None, no_delete: bool) -> None:  # noqa: D103
+def command(session: Session, *, listen: str, data: Path | None, no_delete: bool) -> None:  # noqa: D103 - the help above is its documentation
     from shale.registry.server.options import ServerOptions  # noqa: PLC0415 - help needs no server
     from shale.registry.server.service import serve  # noqa: PLC0415 - as above
 

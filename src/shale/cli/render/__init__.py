@@ -6,5 +6,5 @@ Invariants: text from outside never moves the cursor of a terminal (`safe`); a t
 and never fills the memory, whatever it says (`template.limits`); `units` and `table` import nothing heavy,
 because `image ls` waits for them.
 
-Reading order: `units`, `safe`, `table`, `rows`, `jsontext`, then `template/`.
+Reading order: `units`, `safe`, `table`, `rows`, `values`, `floats`, `jsontext`, then `template/`.
 """

@@ -9,7 +9,7 @@ component below one folder without following links); a digest is believed before
 document is read before its size is known to be small; an index names a blob that is not there yet.
 
 Reading order: `members` (files of an archive by name), `tartable` and `folder` (where members are),
-`expand` and `opening` (from what a person has to members), `present`, `contents` (members as a `Source` of
-images), `layout` and `dockersave` (which images there are); for writing `label`, `tarstream`, `tarlanding`,
-`layoutfolder`, `outfile`; and `load`.
+`expand` and `opening` (from what a person has to members), `contents` (members as a `Source` of images),
+`layout` and `dockersave` (which images there are), `reading` (both as one), `load`; for writing `index`,
+`tarstream`, `tarlanding`, `layoutfolder`, `outfile`.
 """

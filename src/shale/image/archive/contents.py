@@ -111,7 +111,7 @@ class ArchivedContent:
 
 
 def _readinto(file: BinaryIO, buffer: memoryview) -> int:
-    return cast("int", file.readinto(buffer))  # type: ignore[attr-defined]
+    return cast("int", file.readinto(buffer))  # type: ignore[attr-defined]  # BinaryIO lacks it
 
 
 def lacking(source: Source, holds: Callable[[Descriptor], bool]) -> Callable[[Descriptor], bool]:

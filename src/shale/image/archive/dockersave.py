@@ -143,6 +143,6 @@ def _hash(members: Members, name: str) -> Digest:
     hasher = Digest("sha256", "").new_hasher()
     buffer = memoryview(bytearray(_CHUNK))
     with members.open_at(name, 0) as file:
-        while count := file.readinto(buffer):  # type: ignore[attr-defined]
+        while count := file.readinto(buffer):  # type: ignore[attr-defined]  # BinaryIO lacks it
             hasher.update(buffer[:count])
     return Digest.from_hasher("sha256", hasher)

@@ -7,11 +7,11 @@ Invariants:
   digest has that digest.
 
 Reading order, from where to ask to what is asked:
-- places and people: `endpoint`, `hosts`, `proxies`, `credentials`, `challenge`, `realm`;
+- places and people: `addresses`, `endpoint`, `hosts`, `proxies`, `credentials`, `challenge`, `realm`;
 - one request: `request`, `response`, `transport` above `wire`, `dialing`, `tls`; `redirects`, `failures`,
   `breakage`; `cancel`;
 - many requests: `tokens`, `authorizer`, `scheme`, `retry`, and `exchange`, which puts them together;
 - operations: `manifests`, `blobs` (`encoding`, `mirrors`), `uploads` (`sending`, `session`, `payload`),
-  `listings`;
+  `listings`, `search`;
 - all of it: `client`.
 """

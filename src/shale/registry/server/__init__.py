@@ -8,6 +8,6 @@ Invariants (docs/registry.md has the formats and the endpoints):
 
 Reading order: `names` and `routes` (what is asked), `storage` (the port), `schema`, `links`, `sessions`,
 `folder` (the port on a folder), `answers`, `bodies`, `sending`, then the endpoints `blobs`, `uploads`,
-`manifests`, `listings`, and `application`, `service`. Only this package imports aiohttp, and nothing here is
-imported by this file, so that a command line that names it stays light.
+`manifests`, `listings`, and `application`, `options`, `listen`, `service`. Only this package imports
+aiohttp, and nothing here is imported by this file, so that a command line that names it stays light.
 """

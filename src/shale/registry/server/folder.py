@@ -9,6 +9,7 @@ import os
 import secrets
 from contextlib import ExitStack
 from pathlib import Path
+from typing import Final
 
 from shale.errors import Conflict
 from shale.linux.durable import disk_errors
@@ -31,11 +32,16 @@ from shale.registry.server.storage import (
     StoredManifest,
 )
 from shale.store.blobs import BlobNotFound, Blobs
-from shale.store.database import Database
+from shale.store.database import Advice, Database
 from shale.store.ingest import SizeMismatch
 from shale.store.ingests import Ingests
 
 __all__ = ["FolderInUse", "FolderStorage"]
+
+_ADVICE: Final = Advice(
+    damaged="put a copy of it back, or begin anew in another folder with --data and push again",
+    elsewhere="--data",
+)
 
 
 class FolderInUse(Conflict):
@@ -70,9 +76,9 @@ class FolderStorage:
             self._ingests = Ingests(root, self._blobs)
             undo.callback(self._ingests.close)
             # Two connections, because those who read should not wait for the commits of those who write.
-            self._writing = Database(folder / "registry.db", MIGRATIONS)
+            self._writing = Database(folder / "registry.db", MIGRATIONS, advice=_ADVICE)
             undo.callback(self._writing.close)
-            self._reading = Database(folder / "registry.db", MIGRATIONS)
+            self._reading = Database(folder / "registry.db", MIGRATIONS, advice=_ADVICE)
             undo.callback(self._reading.close)
             with self._reading.read() as tx:
                 secret = links.upload_secret(tx)

@@ -227,5 +227,7 @@ def test_a_database_of_the_future_is_refused(tmp_path: Path) -> None:
 
 def test_a_file_that_is_no_database_is_said(tmp_path: Path) -> None:
     (tmp_path / "registry.db").write_bytes(b"something else" * 1000)
-    with pytest.raises(Corrupt, match=r"registry\.db"):
+    with pytest.raises(Corrupt, match=r"registry\.db") as raised:
         FolderStorage(tmp_path)
+    assert "--data" in raised.value.message
+    assert "store check" not in raised.value.message, "that is for the store of images"

@@ -9,7 +9,9 @@ what people know how to search for is found; an unknown field also names the fie
 Left out: complex numbers, `call`, channels and functions as values. `len`, `slice`, `index` and `truncate`
 count bytes of UTF-8, as in Go.
 
-Reading order: `nodes`, `lexer`, `expressions`, `parser`, `runtime`, `operands`, `compiler`, `functions`.
+Reading order: `failure`, `nodes`, `lexer` with `literals`, `cursor`, `expressions`, `parser`; `scope`,
+`runtime` with `elements`, `operands`, `calls`, `compiler`; `functions` with `scalars`, `comparing`,
+`escaping`, `gotext` and `verbs` (printf).
 """
 
 from __future__ import annotations

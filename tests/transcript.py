@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-__all__ = ["Exchange", "blocks", "exchanges", "normalise", "screen"]
+__all__ = ["Exchange", "blocks", "exchanges", "fenced", "normalise", "screen"]
 
 _FENCE = re.compile(r"^```(\w+)\n(.*?)^```", re.MULTILINE | re.DOTALL)
 _DIFFERS = (
@@ -28,9 +28,14 @@ class Exchange:
     answer: tuple[str, ...]
 
 
+def fenced(document: str) -> list[tuple[str, str]]:
+    """The fenced blocks of a Markdown document that name a language: the language and the text."""
+    return _FENCE.findall(document + "\n")
+
+
 def blocks(document: str, *languages: str) -> list[str]:
     """The fenced blocks of a Markdown document that are in one of these languages."""
-    return [body for language, body in _FENCE.findall(document + "\n") if language in languages]
+    return [body for language, body in fenced(document) if language in languages]
 
 
 def exchanges(block: str, prompt: str) -> Iterator[Exchange]:

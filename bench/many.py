@@ -1,4 +1,4 @@
-"""An archive, as `docker save` writes it, of many small images that share one layer, each with its own config."""
+"""An archive, as `docker save` writes it, of many small images with a config each, which share one layer."""
 
 from __future__ import annotations
 

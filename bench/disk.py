@@ -54,7 +54,9 @@ class Disks:
             yield
         finally:
             # Whatever was not synced is written here, in nobody's time.
-            run([tool("umount", "mount"), str(point)], env=env)
+            umount = tool("umount", "mount")
+            if run([umount, str(point)], env=env, check=False).code:
+                run([umount, "--lazy", str(point)], env=env)  # a peer that was interrupted still has files open
             shutil.rmtree(image.parent)
 
 

@@ -84,6 +84,10 @@ class Transport:
             managers = tuple(self._managers.values())
             self._managers.clear()
         for manager in managers:
+            # Clearing alone only forgets the pools: their sockets would stay open until Python collects them.
+            for key in manager.pools.keys():  # noqa: SIM118 - iterating over the container itself is forbidden
+                if (pool := manager.pools.get(key)) is not None:
+                    pool.close()
             manager.clear()
 
     def request(self, endpoint: Endpoint, request: Request) -> Response:
@@ -104,7 +108,11 @@ class Transport:
             if urlsplit(request.url).netloc.lower() != endpoint.host.lower():
                 tls = replace(tls, client_pairs=())
             response = self._once(tls, request)
-            following = next_hop(endpoint, request, response.status, response.header("location"))
+            try:
+                following = next_hop(endpoint, request, response.status, response.header("location"))
+            except BaseException:
+                response.close()
+                raise
             if following is None:
                 return response
             response.close()

@@ -8,6 +8,7 @@ its requests are told from those of others.
 from __future__ import annotations
 
 import hashlib
+import itertools
 import re
 import socket
 import time
@@ -58,6 +59,7 @@ class ImageRegistry(BadRegistry):
         self.blobs: defaultdict[str, dict[str, bytes]] = defaultdict(dict)
         self.manifests: defaultdict[str, dict[str, bytes]] = defaultdict(dict)
         self._uploads: dict[str, bytearray] = {}
+        self._numbers = itertools.count()
 
     def offer(self, image: Image, tag: str) -> None:
         """Have an image under a tag, in every repository."""
@@ -141,7 +143,7 @@ class ImageRegistry(BadRegistry):
                 self.blobs[repository][query["mount"]] = mounted
                 self.order.append(query["mount"])
                 return Reply(201, {"Location": f"/v2/{repository}/blobs/{query['mount']}"})
-            session = f"upload-{len(self._uploads)}"
+            session = f"upload-{next(self._numbers)}"
             self._uploads[session] = bytearray()
             return Reply(202, {"Location": f"/v2/{repository}/blobs/uploads/{session}"})
         held = self._uploads.get(session)

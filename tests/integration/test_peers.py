@@ -47,6 +47,7 @@ def test_docker_pulls_what_skopeo_pushed_and_runs_it(
     busybox_image: LayoutImage, docker_registry: Registry, dockerd: DockerEngine, skopeo: Skopeo
 ) -> None:
     reference = push(skopeo, busybox_image, docker_registry, "busybox")
+    dockerd.forget()
     dockerd("pull", "--quiet", reference)
     repository = reference.removesuffix(":latest")
     inspected = json.loads(dockerd("image", "inspect", reference).stdout)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import fnmatch
+import signal
 import sys
 import tempfile
 import time
@@ -32,6 +33,8 @@ def main(arguments: Sequence[str], target: Path) -> int:
         print("\n".join(f"{row.key:18} {row.about}" for row in rows))
         return 0
     rounds = options.rounds or (_QUICK if options.quick else _FULL)
+    # Ended from outside, it still stops the peers and unmounts the disks.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("terminated"))
     results: list[Result] = []
     with open_stage(Path(tempfile.gettempdir())) as stage:
         if not stage.disks.loop:

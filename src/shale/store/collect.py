@@ -24,6 +24,8 @@ WITH RECURSIVE reached (digest) AS (
     SELECT digest FROM roots
     UNION SELECT digest FROM names
     UNION SELECT digest FROM lease_content
+    UNION SELECT manifest FROM containers
+    UNION SELECT manifest FROM mounts
     UNION SELECT edges.child FROM edges JOIN reached ON edges.parent = reached.digest
     UNION SELECT manifests.digest FROM manifests JOIN reached ON manifests.subject = reached.digest
 )

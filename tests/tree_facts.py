@@ -14,6 +14,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 __all__ = ["Fact", "facts_of", "facts_of_tar", "seconds", "without"]
 
@@ -156,5 +157,5 @@ def seconds(facts: Mapping[str, Fact]) -> dict[str, Fact]:
 
 def without(facts: Mapping[str, Fact], *fields: str) -> dict[str, Fact]:
     """The same without what one side cannot tell: `mtime`, `xattrs`."""
-    empty = {"mtime": 0, "xattrs": (), "mode": 0, "owner": (0, 0), "same": ()}
+    empty: dict[str, Any] = {"mtime": 0, "xattrs": (), "mode": 0, "owner": (0, 0), "same": ()}
     return {name: replace(fact, **{field: empty[field] for field in fields}) for name, fact in facts.items()}

@@ -1,5 +1,5 @@
 """System calls and processes: the only floor with ctypes, subprocess and kernel facts.
 
 Reading order: `durable` (what survives a power cut), `boot` (which boot and which process this is),
-`process` (starting a program).
+`process` (starting a program), `removal` (a tree of files that somebody else made).
 """

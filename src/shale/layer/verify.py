@@ -111,9 +111,7 @@ class LayerScanner:
         tar: is given the tar too, with `threads` in a fourth thread; what it raises comes as from the scanner.
     """
 
-    def __init__(
-        self, *, threads: bool = False, limit: int | None = None, tar: TakeTar | None = None
-    ) -> None:
+    def __init__(self, *, threads: bool = False, limit: int | None = None, tar: TakeTar | None = None) -> None:
         self._decompressor = Decompressor(limit)
         self._tally = _Tally()
         self._consumers: dict[str, TakeTar] = {"diffid": self._tally.take}

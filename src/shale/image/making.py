@@ -16,7 +16,7 @@ from typing import Final, Self
 from shale.errors import Denied, Unavailable, Unsupported
 from shale.linux.durable import DiskFull
 from shale.oci.digest import DiffID, Digest
-from shale.oci.platform import Platform, matches
+from shale.oci.platform import Platform, best_match
 from shale.snapshot.layers import Layers
 from shale.snapshot.target import LayerTarget
 from shale.store.database import Transaction
@@ -46,7 +46,7 @@ class Mountable:
 
     def runs(self, platform: Platform) -> bool:
         """Whether an image for a platform runs here."""
-        return matches(self.machine, platform)
+        return best_match(self.machine, [(platform, platform)]) is not None
 
     def making(
         self, layer: Digest, room: int, check: Callable[[], None], wanted: Callable[[], bool]

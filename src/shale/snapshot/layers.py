@@ -147,21 +147,27 @@ class Layers:
         return good
 
     def _settle(self, rows: Sequence[UnpackedLayer]) -> list[UnpackedLayer]:
-        """Make layers durable; those that cannot be are returned: the disk has lost some of their bytes."""
-        if not rows:
-            return []
-        lost = []
+        """Make layers durable; those that cannot be are taken away and returned.
+
+        A failed sync is never tried again: the kernel has dropped what it could not write.
+        """
+        durable, lost = [], []
         for row in rows:
             try:
                 self._form.sync(self._store.layers.folder, row.name)
+                durable.append(row)
             except ShaleError:
                 lost.append(row)
-        # Where their names or rows cannot be made durable, they are good all the same until a power cut.
-        with suppress(ShaleError):
-            self._store.layers.sync()
+        if lost:
             with self._store.database.write() as tx:
-                for row in rows:
-                    if row not in lost:
+                for row in lost:
+                    self._store.unpacked.drop(tx, row.diff_id, row.form)
+        if durable:
+            # Where their names or rows cannot be made durable, they are good all the same until a power cut.
+            with suppress(ShaleError):
+                self._store.layers.sync()
+                with self._store.database.write() as tx:
+                    for row in durable:
                         self._store.unpacked.set_synced(tx, row)
         return lost
 

@@ -19,7 +19,7 @@ HOSTILE = b"hostile"
 
 
 class FakeForm:
-    """Keeps layers as `NAME/tar` and `NAME/whole`. A tar with `loose/` in it is loose, one with `hostile` refused.
+    """Keeps layers as `NAME/tar` and `NAME/whole`; with `loose/` in it one is loose, with `hostile` refused.
 
     Attributes:
         trouble: what goes wrong with the next bytes that are fed.

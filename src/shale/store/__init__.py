@@ -7,6 +7,6 @@ Invariants (docs/formats.md has the formats):
 
 Reading order: `blobs`, `ingest`, `ingests` with `locked`, `database` and `schema`, `content`, `catalog`,
 `names`, `leases`; `layerfiles` and `unpacked` (mountable layers); `collect`, `store` and `reserve`, `space`;
-then what finds damage: `findings`, `check` with `checkblobs`, `checkgraph` and `reach`; then what heals it:
-`actions`, `repair`, `rebuild` with `salvage`.
+then what finds damage: `findings`, `check` with `checkblobs`, `checkgraph`, `checklayers` and `reach`; then
+what heals it: `actions`, `repair` with `heallayers`, `rebuild` with `salvage`.
 """

@@ -209,9 +209,9 @@ def test_removed_layers_are_not_there(store: Store, form: FakeForm) -> None:
     layers.remove(keys(IMAGE)[0].diff_id)
     with pytest.raises(NotFound):
         layers.open(keys(IMAGE)[0].diff_id)
+    damaged = keys(IMAGE)[1].diff_id
+    os.truncate(f"/proc/self/fd/{store.layers.folder}/{layer_name(damaged, 'fake')}/tar", 0)
     with pytest.raises(LayerDamaged):
-        damaged = keys(IMAGE)[1].diff_id
-        os.truncate(f"/proc/self/fd/{store.layers.folder}/{layer_name(damaged, 'fake')}/tar", 0)
         layers.verify(damaged)
 
 

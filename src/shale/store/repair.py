@@ -19,8 +19,8 @@ from shale.store.check import check
 from shale.store.collect import is_old
 from shale.store.database import DatabaseBusy, DatabaseDamaged, Transaction
 from shale.store.findings import CheckReport, Damage, Finding, Leftover
-from shale.store.leases import Lease
 from shale.store.heallayers import OF_LAYERS, heal_layer
+from shale.store.leases import Lease
 from shale.store.reach import is_document, is_leased, is_needed, likely_sources
 from shale.store.store import Store
 

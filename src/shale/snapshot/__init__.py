@@ -8,5 +8,5 @@ Invariants:
   correcting layer of its own.
 - No path of the host is ever made from a name in a layer.
 
-Reading order: `form` (the port: what can be mounted).
+Reading order: `form` (the port: what can be mounted), `erofs` (one file for each layer).
 """

@@ -8,6 +8,7 @@ Invariants:
   correcting layer of its own.
 - No path of the host is ever made from a name in a layer.
 
-Reading order: `form` (the port: what can be mounted), `target` (a layer on its way), `blobtar` (its tar, out of
-its blob), `layers` (all of a store), `corrections` (what chains need beyond them), `snapshots` (stacked).
+Reading order: `form` (the port: what can be mounted), `erofs` (one file for each layer); of a store: `target`
+(a layer on its way), `blobtar` (its tar, out of its blob), `layers`, `corrections` (what chains need beyond
+them), `snapshots` (stacked).
 """

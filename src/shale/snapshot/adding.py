@@ -35,7 +35,8 @@ class DanglingLink(Invalid):
 
     def __init__(self, name: bytes, target: bytes) -> None:
         super().__init__(
-            f"the layers do not fit together: {name[:80]!r} is a hard link to {target[:80]!r}, which is not there"
+            f"the layers do not fit together: {name[:80]!r} is a hard link to {target[:80]!r},"
+            " which is not there"
         )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from shale.snapshot.facts import IMPLIED, Facts
+from shale.snapshot.facts import Facts
 from shale.snapshot.model import Node, Path, Tree
 
 __all__ = ["Difference", "difference"]

@@ -24,7 +24,7 @@ from shale.snapshot.model import Path, Tree, lay
 __all__ = ["correct"]
 
 _ROUNDS: Final = 8
-"""After so many passes that found more paths all paths are taken to matter: links may lead to links for long."""
+"""After so many passes that found more paths all paths are taken to matter: links may lead on for long."""
 
 
 def correct(tars: Sequence[OpenTar], loose: Sequence[bool]) -> Correction | None:
@@ -46,7 +46,7 @@ def correct(tars: Sequence[OpenTar], loose: Sequence[bool]) -> Correction | None
         return None
     interest = Interest()
     for layer, tar in enumerate(tars):
-        read_entries(tar, _Survey(interest, links=layer > 0 and loose[layer]).take)
+        read_entries(tar, _Survey(interest, links=loose[layer]).take)
     for _ in range(_ROUNDS):
         known = interest.size
         merged, shown, problem = _build(tars, interest)
@@ -58,7 +58,7 @@ def correct(tars: Sequence[OpenTar], loose: Sequence[bool]) -> Correction | None
     if problem is not None:
         raise problem
     found = difference(merged, shown)
-    return Correction(found, tars) if found.differs else None
+    return None if found.is_empty else Correction(found, tars)
 
 
 class _Survey:
@@ -89,7 +89,7 @@ class _Survey:
 
 
 def _build(tars: Sequence[OpenTar], interest: Interest) -> tuple[Tree, Tree, Invalid | None]:
-    """The merged tree and what overlay shows, as far as they are of interest; and what is wrong with the chain."""
+    """The merged tree and what overlay shows, as far as is of interest; and what is wrong with the chain."""
     merged, shown = Tree(own=False), Tree(own=False)
     problem: Invalid | None = None
     for layer, tar in enumerate(tars):

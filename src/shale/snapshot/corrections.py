@@ -6,9 +6,9 @@ See docs/layers.md "What a stack means". Only a chain with a loose layer above i
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
-from typing import BinaryIO
+from typing import BinaryIO, Protocol
 
 from shale.errors import NotFound
 from shale.oci.digest import ChainID, DiffID
@@ -19,8 +19,16 @@ from shale.store.unpacked import Correction
 
 __all__ = ["Correct", "Corrections"]
 
-Correct = Callable[[Sequence[Callable[[], BinaryIO]], Sequence[bool]], Iterable[bytes] | None]
-"""From the tars of a chain, bottom first, and which of them are loose, the correcting layer's tar or None."""
+
+class CorrectingLayer(Protocol):
+    """What a chain needs on top of its layers."""
+
+    def write(self, emit: Callable[[bytes], None], /) -> None:
+        """Give it as a tar, piece by piece."""
+
+
+Correct = Callable[[Sequence[Callable[[], BinaryIO]], Sequence[bool]], CorrectingLayer | None]
+"""From the tars of a chain, bottom first, and which of them are loose, what it needs; None where nothing."""
 
 
 class Corrections:
@@ -85,14 +93,17 @@ class Corrections:
             known = self._known(chain)
             if known is not None:
                 return known  # somebody else has computed it while we waited
-            pieces = self._correct([partial(self._layers.tar, layer) for layer in layers], loose)
+            needed = self._correct([partial(self._layers.tar, layer) for layer in layers], loose)
             diff_id = None
-            if pieces is not None:
+            if needed is not None:
                 hasher = hashlib.sha256()
-                for piece in pieces:
+
+                def take(piece: bytes) -> None:
                     check()
                     hasher.update(piece)
                     target.feed(piece)
+
+                needed.write(take)
                 target.finish()
                 diff_id = DiffID.from_hasher("sha256", hasher)
             correction = Correction(chain, diff_id)

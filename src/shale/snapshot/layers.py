@@ -14,7 +14,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
 from threading import Event
-from typing import BinaryIO, Final
+from typing import BinaryIO, Final, Protocol, runtime_checkable
 
 from shale.errors import Cancelled, NotFound, ShaleError
 from shale.linux.boot import boot_id
@@ -54,6 +54,14 @@ class LayerKey:
 
     digest: Digest
     diff_id: DiffID
+
+
+@runtime_checkable
+class _KeepsTar(Protocol):
+    """A form in which the tar of a layer is there as it came."""
+
+    def open_tar(self, folder: int, name: str) -> BinaryIO:
+        """The tar of a layer."""
 
 
 class Layers:
@@ -230,11 +238,17 @@ class Layers:
             return self.open(layer.diff_id)
 
     def tar(self, layer: LayerKey) -> BinaryIO:
-        """The tar of a layer, to be read once from its beginning; the caller closes it.
+        """The tar of a layer, at its beginning; the caller closes it.
+
+        Where the form has it as it is, it can be sought in; else it can only be read.
 
         Raises:
             BlobNotFound: its blob is not here.
         """
+        if isinstance(self._form, _KeepsTar):
+            name = layer_name(layer.diff_id, self._form.name)
+            with suppress(NotFound, LayerDamaged):
+                return self._form.open_tar(self._store.layers.folder, name)
         return open_tar(self._store.blobs, layer.digest)
 
     def verify(self, diff_id: DiffID) -> None:

@@ -20,7 +20,7 @@ class Stack(Protocol):
     def view(self) -> int:
         """A detached mount, read-only; the descriptor is the caller's."""
 
-    def mount(self, upper: int, work: int) -> int:
+    def mount(self, upper: int, work: int, *, volatile: bool = False) -> int:
         """A detached mount that keeps changes in an upper directory; the descriptor is the caller's."""
 
 
@@ -51,14 +51,15 @@ class Snapshot:
         """
         return self._stack.view()
 
-    def mount(self, upper: int, work: int) -> int:
+    def mount(self, upper: int, work: int, *, volatile: bool = False) -> int:
         """Mount it so that changes go to an upper directory, without a place; as `view`.
 
         Args:
             upper: descriptor of the folder of changes.
-            work: descriptor of an empty folder on the same file system.
+            work: descriptor of a folder beside it, empty the first time, for overlay alone.
+            volatile: whether changes need not survive a power cut.
         """
-        return self._stack.mount(upper, work)
+        return self._stack.mount(upper, work, volatile=volatile)
 
 
 class Snapshots:

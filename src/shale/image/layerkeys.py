@@ -39,6 +39,4 @@ def layer_keys(store: Store, manifest: Digest) -> Sequence[LayerKey]:
         raise InvalidDocument(
             f"image {manifest.short} has {len(document.layers)} layers, its config names {len(diff_ids)}"
         )
-    return [
-        LayerKey(layer.digest, diff_id) for layer, diff_id in zip(document.layers, diff_ids, strict=True)
-    ]
+    return [LayerKey(layer.digest, diff_id) for layer, diff_id in zip(document.layers, diff_ids, strict=True)]

@@ -15,8 +15,9 @@ from typing import Final
 
 from shale.errors import Denied
 from shale.layer.field import InvalidTar
-from shale.layer.folders import DEFAULT_ACL, Folder
+from shale.layer.folders import DEFAULT_ACL
 from shale.layer.header import Header
+from shale.layer.openfolders import Folder
 from shale.linux.beneath import change_mode
 from shale.linux.xattr import list_xattrs, remove_xattr, set_xattr
 

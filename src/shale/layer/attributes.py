@@ -32,8 +32,6 @@ LARGEST_VALUE: Final = 65536
 
 OVERLAY: Final = (b"trusted.overlay.", b"user.overlay.")
 """Orders to overlay: no layer may give them."""
-_HOST: Final = (b"security.selinux",)
-"""A label belongs to the policy of the machine that wrote the layer."""
 _REFUSED: Final = (errno.EPERM, errno.EACCES, errno.EOPNOTSUPP, errno.EINVAL)
 _SET_ID: Final = stat.S_ISUID | stat.S_ISGID
 
@@ -155,7 +153,7 @@ class Attributes:
         """Set the attributes that a header has, but for the one that is returned."""
         later = None
         for attribute, value in header.xattrs.items():
-            if attribute.startswith(OVERLAY) or attribute in _HOST:
+            if attribute.startswith(OVERLAY):
                 continue
             if not attribute or b"\0" in attribute or len(attribute) > LONGEST_ATTRIBUTE:
                 raise InvalidTar(

@@ -97,7 +97,6 @@ def test_orders_to_overlay_are_left_out(tmp_path: Path, rules: ApplyRules) -> No
         "user.overlay.metacopy": b"",
         "user.overlay.opaque": b"y",
         "user.kept": b"1",
-        "security.selinux": b"label",
     }
     apply(
         tmp_path, layer(folder("d", xattrs=orders), file("f", xattrs=orders), folder(".", xattrs=orders)), rules

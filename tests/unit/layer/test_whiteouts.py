@@ -19,6 +19,7 @@ from layer_trees import (
     kinds,
     layer,
     look,
+    opened,
     symlink,
 )
 from shale.layer.apply import TreeWriter

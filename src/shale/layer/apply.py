@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import errno
 import os
+from contextlib import suppress
 from typing import Final, NoReturn, Self
 
 from shale.errors import Unsupported
@@ -16,7 +17,7 @@ from shale.layer.attributes import Attributes
 from shale.layer.entries import Entries
 from shale.layer.field import InvalidTar
 from shale.layer.filebody import FileBody
-from shale.layer.folders import Folders
+from shale.layer.folders import Folders, NotAFolder
 from shale.layer.header import DIRECTORY, Header
 from shale.layer.openfolders import Folder
 from shale.layer.path import MAX_COMPONENT, components
@@ -167,11 +168,15 @@ class TreeWriter:
         mark, victim = read_mark(parts[-1], header.offset)
         if mark is Mark.NONE:
             return False
-        folder = self._folders.reach(parts[:-1], header.offset)
-        if mark is Mark.OPAQUE:
-            self._whiteouts.hides(folder)
-        else:
-            self._whiteouts.removes(folder, victim)
+        # What is no folder, and in the way, hides by itself what the mark is about.
+        with suppress(NotAFolder):
+            folder = self._folders.find(parts[:-1], header.offset)
+            if folder is None:
+                folder = self._folders.reach(parts[:-1], header.offset)
+            if mark is Mark.OPAQUE:
+                self._whiteouts.hides(folder)
+            else:
+                self._whiteouts.removes(folder, victim)
         return True
 
     def _more(self, piece: memoryview) -> None:

@@ -14,7 +14,7 @@ from typing import Final, TypeVar
 from shale.layer.attributes import Attributes
 from shale.layer.field import InvalidTar
 from shale.layer.filebody import FileBody
-from shale.layer.folders import Folders, NotAFolder
+from shale.layer.folders import Folders, NotAFolder, join
 from shale.layer.header import (
     BLOCK_DEVICE,
     CHARACTER_DEVICE,
@@ -43,8 +43,6 @@ _LARGEST_MAJOR: Final = (1 << 12) - 1
 _LARGEST_MINOR: Final = (1 << 20) - 1
 """What a device number of Linux holds; mknod(2) cuts the rest off without a word."""
 _BLOCK: Final = 4096
-_ASIDE: Final = b".wh..wh.aside"
-"""No entry has this name: it is one of those that mean nothing."""
 
 
 class Entries:
@@ -153,7 +151,7 @@ class Entries:
     def _hard_link(self, folder: Folder, base: bytes, header: Header) -> FileBody | None:
         """Make one more name of a file, or of a symbolic link: never of what that points at."""
         parts = components(header.link, header.offset)
-        source = self._target(folder, parts, header)
+        source = self._target(folder, base, parts, header)
         if source is None:
             if self._merging:
                 raise InvalidTar(
@@ -164,35 +162,35 @@ class Entries:
             self._folders.clear(folder, base)
             return None
 
-        if source is folder and parts[-1] == base:
-            return None  # it is what it is
-        self._folders.touch(folder, base)
-        try:
-            self._link(source, parts[-1], folder, base)
-        except FileExistsError:
-            # What has to go may be the other name of the file, or a folder that has it.
-            self._link(source, parts[-1], folder, _ASIDE)
-            self._folders.clear(folder, base)
-            os.rename(_ASIDE, base, src_dir_fd=folder.descriptor, dst_dir_fd=folder.descriptor)
+        self._put(
+            folder,
+            base,
+            lambda: os.link(
+                parts[-1],
+                base,
+                src_dir_fd=source.descriptor,
+                dst_dir_fd=folder.descriptor,
+                follow_symlinks=False,
+            ),
+        )
         return None
 
-    def _link(self, source: Folder, name: bytes, folder: Folder, base: bytes) -> None:
-        os.link(name, base, src_dir_fd=source.descriptor, dst_dir_fd=folder.descriptor, follow_symlinks=False)
-
-    def _target(self, folder: Folder, parts: tuple[bytes, ...], header: Header) -> Folder | None:
-        """The folder that has the target of a hard link; None where there is no such target."""
-        source = self._folders.find(parts[:-1], header.offset, keep=folder)
+    def _target(self, folder: Folder, base: bytes, parts: tuple[bytes, ...], header: Header) -> Folder | None:
+        """The folder that has the target of a hard link; None where there is none, or it goes with what is replaced."""
         if not parts:
             raise InvalidTar(f"{header.name[:80]!r} is a hard link to a folder", header.offset)
         try:
+            source = self._folders.find(parts[:-1], header.offset, keep=folder)
             found = source and os.stat(parts[-1], dir_fd=source.descriptor, follow_symlinks=False)
-        except FileNotFoundError:
+        except (FileNotFoundError, NotAFolder):
             return None
-        if not found or is_whiteout(found):
+        if not source or not found or is_whiteout(found):
             return None
         if stat.S_ISDIR(found.st_mode):
             raise InvalidTar(f"{header.name[:80]!r} is a hard link to a folder", header.offset)
-        return source
+        here = join(folder.path, base)
+        goes = (join(source.path, parts[-1]) + b"/").startswith(here + b"/")
+        return None if goes else source
 
     def _device(self, folder: Folder, base: bytes, header: Header) -> FileBody | None:
         if not 0 <= header.major <= _LARGEST_MAJOR or not 0 <= header.minor <= _LARGEST_MINOR:

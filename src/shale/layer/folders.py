@@ -98,7 +98,7 @@ class Folders:
         assert found is not None
         return found
 
-    def find(self, parts: Sequence[bytes], offset: int, keep: Folder) -> Folder | None:
+    def find(self, parts: Sequence[bytes], offset: int, keep: Folder | None = None) -> Folder | None:
         """The folder of a path as `reach` finds it, if it is there.
 
         Args:
@@ -108,6 +108,7 @@ class Folders:
 
         Raises:
             InvalidTar: as `reach`.
+            NotAFolder: something else is on the way.
         """
         self._kept = keep
         return self._walk(parts, offset, make=False)
@@ -136,6 +137,8 @@ class Folders:
                 todo += [part for part in reversed(target.split(b"/")) if part not in (b"", b".")]
             elif make:
                 folder = self._imply(folder, name, in_the_way=in_the_way)
+            elif in_the_way:
+                raise NotAFolder
             else:
                 return None
         return folder

@@ -18,8 +18,8 @@ MAX_COMPONENT: Final = 255
 """Bytes of one component: what every Linux file system takes."""
 MAX_DEPTH: Final = 1024
 """Components of a path: deeper than any real layer, and few enough to walk."""
-MAX_LINKS: Final = 40
-"""Symbolic links on the way of one name: more than that no kernel follows (path_resolution(7))."""
+MAX_LINKS: Final = 255
+"""Symbolic links on the way of one name: as containerd and umoci."""
 _PLAIN: Final = (b"", b".", b"..")
 
 

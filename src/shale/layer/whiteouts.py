@@ -1,5 +1,7 @@
 """What whiteouts do to a tree that is being written: in overlay's own form, or at once.
 
+They hide what layers below have, and never what their own layer has, before or after them.
+
 Specification: image-spec layer.md "Whiteouts"; Linux Documentation/filesystems/overlayfs.rst "whiteouts and
 opaque directories".
 """
@@ -8,9 +10,10 @@ from __future__ import annotations
 
 import os
 import stat
+from contextlib import suppress
 from typing import Final, Protocol
 
-from shale.layer.folders import Folders, join
+from shale.layer.folders import Folders, NotAFolder, join
 from shale.layer.openfolders import Folder
 from shale.linux.xattr import set_xattr
 
@@ -32,7 +35,7 @@ class LayerWhiteouts(Protocol):
         """Whether something was asked for that overlay does not show."""
 
     def removes(self, folder: Folder, name: bytes) -> None:
-        """Remove a name from a folder: what the layer had so far, and what layers below have."""
+        """Remove what layers below have under a name in a folder, but nothing that this layer put there."""
 
     def hides(self, folder: Folder) -> None:
         """Remove what layers below have in a folder, but nothing that this layer put there."""
@@ -63,8 +66,10 @@ class OverlayWhiteouts:
         try:
             os.mknod(name, stat.S_IFCHR, _NO_DEVICE, dir_fd=folder.descriptor)
         except FileExistsError:
-            self._folders.clear(folder, name)
-            os.mknod(name, stat.S_IFCHR, _NO_DEVICE, dir_fd=folder.descriptor)
+            # What is no folder hides what is below by itself, or is a whiteout already.
+            with suppress(NotAFolder):
+                self.replaced(self._folders.below(folder, name))
+            return
         # Overlay hands out the names in a folder that only one layer has as they are, but for folders with
         # this attribute: it looks through these, and passes over whiteouts.
         set_xattr(folder.descriptor, self._origin, b"")
@@ -89,7 +94,13 @@ class MergedWhiteouts:
 
     def removes(self, folder: Folder, name: bytes) -> None:
         """See `LayerWhiteouts`."""
-        self._folders.clear(folder, name)
+        if folder.new:
+            return
+        if join(folder.path, name) not in self._folders.put:
+            self._folders.clear(folder, name)
+            return
+        with suppress(FileNotFoundError, NotAFolder):
+            self.hides(self._folders.below(folder, name))
 
     def hides(self, folder: Folder) -> None:
         """See `LayerWhiteouts`. Each folder is looked through once, however often this is asked for."""

@@ -115,7 +115,7 @@ class _Index:
         return header(self._tar_size, self._at, superblock(first, self._count, self._block(), begin))
 
     def _place(self, record: bytes, length: int = 0) -> int:
-        """Give an inode its place, and return its number; none that fits in a block is cut by the end of one."""
+        """Give an inode its place, and return its number; what fits in a block is not cut by its end."""
         length = length or len(record)
         over = (self._inodes_size & _IN_BLOCK) + length - BLOCK
         if 0 < over < length <= BLOCK:

@@ -53,7 +53,7 @@ class LayerTree:
     @property
     def loose(self) -> bool:
         """See the class."""
-        # Overlay does not look at marks of the root of a layer: what an opaque one hides must be hidden by name.
+        # Overlay does not look at marks of a layer's root: what an opaque one hides must be hidden by name.
         return self.folders.loose or self._linked_outside or self.folders.root.opaque
 
     def add(self, header: Header, begin: int) -> None:

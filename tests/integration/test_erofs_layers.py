@@ -209,18 +209,28 @@ def test_a_stack_of_layers(bench: Bench) -> None:
     assert tree[b"d/b"].size == 3
 
 
-def test_bytes_of_the_tar_do_not_show_behind_the_end_of_a_file(bench: Bench) -> None:
-    bench.build(archive(file(b"f", b"x" * 100), file(b"g", b"y" * 4000)), "it")
+@pytest.mark.parametrize("piece", [512, 700, 1 << 20])
+@pytest.mark.parametrize("behind", [b"\0", b"G"])
+def test_bytes_of_the_tar_do_not_show_behind_the_end_of_a_file(bench: Bench, behind: bytes, piece: int) -> None:
+    tar = bytearray(
+        archive(file(b"f", b"x" * 100), file(b"g", b"y" * 4000), hardlink(b"h", b"g"), file(b"i", b"z"))
+    )
+    tar[612:1024] = behind * 412
+    tar[1536 + 4095 : 1536 + 4096] = behind
+    bench.build(bytes(tar), "it", piece)
+    bench.form.verify(bench.folder, "it", DiffID.of(bytes(tar)))
     code = (
         "import ctypes, os, sys\n"
         "library = ctypes.CDLL(None)\n"
         "library.mmap.restype = ctypes.c_void_p\n"
-        "file = os.open('f', os.O_RDONLY, dir_fd=int(sys.argv[1]))\n"
+        "file = os.open(sys.argv[2], os.O_RDONLY, dir_fd=int(sys.argv[1]))\n"
         "place = library.mmap(None, ctypes.c_size_t(4096), 1, 2, file, ctypes.c_long(0))\n"
         "sys.stdout.buffer.write(ctypes.string_at(place, 4096))\n"
     )
     with bench.mounted("it") as root:
-        done = subprocess.run(
-            [sys.executable, "-c", code, str(root)], pass_fds=[root], check=True, capture_output=True
-        )
-    assert done.stdout == b"x" * 100 + bytes(3996)
+        for name, content in ((b"f", b"x" * 100), (b"g", b"y" * 4000), (b"h", b"y" * 4000)):
+            done = subprocess.run(
+                [sys.executable, "-c", code, str(root), name], pass_fds=[root], check=True, capture_output=True
+            )
+            assert done.stdout == content.ljust(4096, b"\0")
+        assert os.stat("h", dir_fd=root).st_nlink == 2

@@ -9,23 +9,30 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass
 from operator import itemgetter
 from typing import Final, NamedTuple
 
 from shale.layer.field import InvalidTar
+from shale.layer.sparse import Extent
 from shale.snapshot.erofs.chunks import ChunkPlan, plan_chunks, stored_chunks
 from shale.snapshot.erofs.layout import (
     BLOCK,
+    CHUNKED,
     FILE_TYPES,
     FOLDER,
+    HEAD,
     HEADER,
     IN_LINE,
     INODE,
     LAST_BLOCK,
     PLAIN,
+    REGULAR,
     SLOT,
     attribute_block,
     attribute_count,
+    attribute_size,
     header,
     inode,
     padded,
@@ -34,7 +41,7 @@ from shale.snapshot.erofs.layout import (
 from shale.snapshot.erofs.listing import least_size, listing
 from shale.snapshot.erofs.nodes import Folder, Leaf, Scattered
 
-__all__ = ["write_index"]
+__all__ = ["Tar", "write_index"]
 
 _OPAQUE: Final = {b"trusted.overlay.opaque": b"y"}
 _FOLDER_TYPE: Final = FILE_TYPES[FOLDER >> 12]
@@ -43,7 +50,7 @@ _FIRST: Final = 2 * SLOT
 _BATCH: Final = 8192
 _SECOND: Final = 10**9
 _SPARSE_SLACK: Final = 256 << 20
-"""Bytes that sparse files may take besides as many as the tar has."""
+"""Bytes that sparse files may take besides twice as many as the tar has."""
 _PAGE: Final = 4096
 _IN_BLOCK: Final = BLOCK - 1
 _NAME: Final = itemgetter(0)
@@ -60,15 +67,27 @@ class _Expected(NamedTuple):
     in_line: bool
 
 
-def write_index(
-    root: Folder, tar_size: int, read: Callable[[int, int], bytes], write: Callable[[bytes], None]
-) -> bytes:
+@dataclass(frozen=True, slots=True)
+class Tar:
+    """The tar in front of an index.
+
+    Attributes:
+        size: bytes; of any number.
+        read: gives bytes of it, by offset and length.
+        dirty: where files begin in it that have other bytes than zeros behind their end.
+    """
+
+    size: int
+    read: Callable[[int, int], bytes]
+    dirty: AbstractSet[int] = frozenset()
+
+
+def write_index(root: Folder, tar: Tar, write: Callable[[bytes], None]) -> bytes:
     """Write what stands behind the tar.
 
     Args:
-        root: of the layer.
-        tar_size: bytes of the tar, which may have any length.
-        read: gives bytes of the tar, by offset and length.
+        root: of the layer; it cannot be used again.
+        tar: the tar.
         write: takes the bytes that follow the tar, in order.
 
     Returns:
@@ -77,20 +96,18 @@ def write_index(
     Raises:
         InvalidTar: sparse files take much more room than what is stored of them, or all is larger than 2 TiB.
     """
-    return _Index(tar_size, read, write).finish(root)
+    return _Index(tar, write).finish(root)
 
 
 class _Index:
     """One index while it is written."""
 
-    def __init__(
-        self, tar_size: int, read: Callable[[int, int], bytes], write: Callable[[bytes], None]
-    ) -> None:
-        self._tar_size = tar_size
-        self._read = read
+    def __init__(self, tar: Tar, write: Callable[[bytes], None]) -> None:
+        self._tar = tar
+        self._dirty = {(HEADER + begin) // BLOCK for begin in tar.dirty}
         self._write_on = write
-        self._at = HEADER + tar_size
-        self._sparse = _SPARSE_SLACK + tar_size
+        self._at = HEADER + tar.size
+        self._sparse = _SPARSE_SLACK + 2 * tar.size
         # The inodes, joined at the end; those of folders and of leaves are put where they were expected.
         self._inodes: list[bytes] = []
         self._inodes_size = 0
@@ -112,7 +129,7 @@ class _Index:
         for at in range(0, len(self._inodes), _BATCH):
             self._write(b"".join(self._inodes[at : at + _BATCH]))
         self._pad(_PAGE)
-        return header(self._tar_size, self._at, superblock(first, self._count, self._block(), begin))
+        return header(self._tar.size, self._at, superblock(first, self._count, self._block(), begin))
 
     def _place(self, record: bytes, length: int = 0) -> int:
         """Give an inode its place, and return its number; what fits in a block is not cut by its end."""
@@ -147,7 +164,8 @@ class _Index:
         place = self._place
         for name, node in sorted(folder.children.items(), key=_NAME):
             if isinstance(node, bytes):
-                entries.append((name, place(node), FILE_TYPES[node[5] >> 4]))
+                number = self._leaf(Leaf(node)) if self._dirty else place(node)
+                entries.append((name, number, FILE_TYPES[node[5] >> 4]))
             elif isinstance(node, Folder):
                 entries.append((name, self._expect(node, number), _FOLDER_TYPE))
                 links += 1
@@ -180,24 +198,34 @@ class _Index:
         if leaf.links > 1:
             return leaf.number
         record, content = leaf.record, leaf.content
+        if content is None and self._dirty:
+            record, content = self._clean(record)
         if isinstance(content, bytes):
             record = _placed(record, self._store(content))
         elif content is not None:
             plan = self._plan(content)
             record = _placed(record, plan.power) + plan.map(self._block())
-            for piece in stored_chunks(content, plan, self._read):
+            for piece in stored_chunks(content, plan, self._tar.read):
                 self._write(piece)
         record = padded(record, SLOT)
         leaf.number = self._place(record)
         self._leaves.append((len(self._inodes) - 1, leaf, record))
         return leaf.number
 
+    def _clean(self, record: bytes) -> tuple[bytes, Scattered | None]:
+        """The inode of a file as it is, or one of a copy where that has to be made."""
+        form, count, mode, _, size, block, *_ = HEAD.unpack_from(record)
+        if form != PLAIN or mode & 0o170000 != REGULAR or block not in self._dirty:
+            return record, None
+        copied = CHUNKED.to_bytes(2, "little") + record[2 : INODE + attribute_size(count)]
+        return copied, Scattered(block * BLOCK - HEADER, size, (Extent(0, size),))
+
     def _plan(self, file: Scattered) -> ChunkPlan:
         plan = plan_chunks(file)
         self._sparse -= plan.stored + plan.map_size
         if self._sparse < 0:
             raise InvalidTar(
-                "the holes of its sparse files take more room than the layer itself", self._tar_size
+                "the holes of its sparse files take more room than the layer itself", self._tar.size
             )
         return plan
 
@@ -210,7 +238,7 @@ class _Index:
     def _block(self) -> int:
         block = self._at // BLOCK
         if block > LAST_BLOCK:
-            raise InvalidTar("the layer is larger than the 2 TiB that EROFS takes", self._tar_size)
+            raise InvalidTar("the layer is larger than the 2 TiB that EROFS takes", self._tar.size)
         return block
 
     def _write(self, content: bytes) -> None:

@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 from tar_entries import Entry
 
 Path = tuple[bytes, ...]
+OPAQUE = b"trusted.overlay.opaque"
+ORIGIN = b"trusted.overlay.origin"
 
 
 @dataclass(slots=True)
@@ -40,6 +42,7 @@ class Model:
     def __init__(self) -> None:
         self.items: dict[Path, Item] = {(): Item(stat.S_IFDIR, 0o755)}
         self.loose = False
+        self.in_the_way = False
 
     def add(self, entry: Entry) -> None:
         path = cut(entry.name)
@@ -51,29 +54,41 @@ class Model:
             self._describe(self.items[()], entry)
             return
         last = path[-1]
+        if last.startswith(b".wh."):
+            self._hide(path[:-1], b"" if last == b".wh..wh..opq" else last[4:])
+            return
         above = self._folder(path[:-1])
-        if last == b".wh..wh..opq":
-            self._opaque(above)
-        elif last.startswith(b".wh."):
-            self._put((*above, last[4:]), Item(stat.S_IFCHR, whiteout=True))
-        elif entry.kind == b"5":
+        if entry.kind == b"5":
             self._describe(self._make_folder((*above, last)), entry)
         elif entry.kind == b"1":
             self._link((*above, last), cut(entry.link))
+        elif entry.kind == b"3" and entry.device == (0, 0):
+            self._hide_name((*above, last))
         else:
             self._put((*above, last), item_of(entry))
 
-    def _opaque(self, path: Path) -> None:
-        self.items[path].xattrs[b"trusted.overlay.opaque"] = b"y"
-        if not path:
-            self.loose = True
+    def _hide(self, path: Path, name: bytes) -> None:
+        if self._resolve(path, make=False) is None and self.in_the_way:
+            return
+        above = self._folder(path)
+        if name:
+            self._hide_name((*above, name))
+        else:
+            self.items[above].xattrs[OPAQUE] = b"y"
+            self.loose |= not above
+
+    def _hide_name(self, path: Path) -> None:
+        there = self.items.get(path)
+        if there is None:
+            self.items[path] = Item(stat.S_IFCHR, whiteout=True)
+            self.items[path[:-1]].xattrs[ORIGIN] = b""
+        elif there.kind == stat.S_IFDIR:
+            there.xattrs[OPAQUE] = b"y"
 
     def _describe(self, item: Item, entry: Entry) -> None:
-        opaque = item.xattrs.get(b"trusted.overlay.opaque")
+        marks = {name: value for name, value in item.xattrs.items() if name in (OPAQUE, ORIGIN)}
         item.mode, item.uid, item.gid, item.mtime = entry.mode, entry.uid, entry.gid, entry.mtime
-        item.xattrs = dict(entry.xattrs)
-        if opaque:
-            item.xattrs[b"trusted.overlay.opaque"] = opaque
+        item.xattrs = {**entry.xattrs, **marks}
 
     def _link(self, path: Path, target: Path) -> None:
         home = self._resolve(target[:-1], make=False)
@@ -99,7 +114,7 @@ class Model:
             return there
         item = Item(stat.S_IFDIR, 0o755, alone=there is not None or self.items[path[:-1]].alone)
         if there is not None:
-            item.xattrs[b"trusted.overlay.opaque"] = b"y"
+            item.xattrs[OPAQUE] = b"y"
         self._put(path, item)
         return item
 
@@ -120,7 +135,7 @@ class Model:
             child = self.items.get((*here, part))
             if child is not None and child.kind == stat.S_IFLNK:
                 links += 1
-                if links > 40:
+                if links > 255:
                     raise Refused("circles")
                 if child.content.startswith(b"/"):
                     here = ()
@@ -128,6 +143,7 @@ class Model:
                 continue
             if child is None or child.kind != stat.S_IFDIR:
                 if not make:
+                    self.in_the_way = child is not None
                     return None
                 self.loose |= not self._make_folder((*here, part)).alone
             here = (*here, part)

@@ -17,6 +17,7 @@ from typing import Final, NamedTuple
 from shale.layer.field import InvalidTar
 from shale.layer.sparse import Extent
 from shale.snapshot.erofs.chunks import ChunkPlan, plan_chunks, stored_chunks
+from shale.snapshot.erofs.inodes import Inodes
 from shale.snapshot.erofs.layout import (
     BLOCK,
     CHUNKED,
@@ -47,14 +48,10 @@ _OPAQUE: Final = {b"trusted.overlay.opaque": b"y"}
 _ORIGIN: Final = {b"trusted.overlay.origin": b""}
 """What makes overlay look for whiteouts in a folder that no other layer has."""
 _FOLDER_TYPE: Final = FILE_TYPES[FOLDER >> 12]
-_FIRST: Final = 2 * SLOT
-"""The first inode is number 2: programs take number 0 for no file."""
-_BATCH: Final = 8192
 _SECOND: Final = 10**9
 _SPARSE_SLACK: Final = 256 << 20
 """Bytes that sparse files may take besides twice as many as the tar has."""
 _PAGE: Final = 4096
-_IN_BLOCK: Final = BLOCK - 1
 _NAME: Final = itemgetter(0)
 
 
@@ -110,42 +107,23 @@ class _Index:
         self._write_on = write
         self._at = HEADER + tar.size
         self._sparse = _SPARSE_SLACK + 2 * tar.size
-        # The inodes, joined at the end; those of folders and of leaves are put where they were expected.
-        self._inodes: list[bytes] = []
-        self._inodes_size = 0
-        self._count = 0
+        self._inodes = Inodes()
         self._leaves: list[tuple[int, Leaf, bytes]] = []
         self._waiting: deque[_Expected] = deque()
 
     def finish(self, root: Folder) -> bytes:
         self._pad(BLOCK)
-        self._place(bytes(_FIRST))
-        self._count = 0
         first = self._expect(root, None)
         while self._waiting:
             self._folder(self._waiting.popleft())
         for place, leaf, record in self._leaves:
-            self._inodes[place] = record[:44] + leaf.links.to_bytes(4, "little") + record[48:]
+            self._inodes.put(place, record[:44] + leaf.links.to_bytes(4, "little") + record[48:])
         self._pad(BLOCK)
         begin = self._block()
-        for at in range(0, len(self._inodes), _BATCH):
-            self._write(b"".join(self._inodes[at : at + _BATCH]))
+        for piece in self._inodes.pieces():
+            self._write(piece)
         self._pad(_PAGE)
-        return header(self._tar.size, self._at, superblock(first, self._count, self._block(), begin))
-
-    def _place(self, record: bytes, length: int = 0) -> int:
-        """Give an inode its place, and return its number; what fits in a block is not cut by its end."""
-        length = length or len(record)
-        over = (self._inodes_size & _IN_BLOCK) + length - BLOCK
-        if 0 < over < length <= BLOCK:
-            gap = length - over
-            self._inodes.append(bytes(gap))
-            self._inodes_size += gap
-        number = self._inodes_size // SLOT
-        self._inodes.append(record)
-        self._inodes_size += length
-        self._count += 1
-        return number
+        return header(self._tar.size, self._at, superblock(first, self._inodes.count, self._block(), begin))
 
     def _expect(self, folder: Folder, parent: int | None) -> int:
         """Give a folder's inode its place, to be filled when its children have theirs."""
@@ -154,8 +132,7 @@ class _Index:
         length = INODE + len(attributes)
         whole = length + least_size(folder.children)
         in_line = whole <= BLOCK
-        number = self._place(b"", -(-(whole if in_line else length) // SLOT) * SLOT)
-        place = len(self._inodes) - 1
+        number, place = self._inodes.expect(whole if in_line else length)
         above = number if parent is None else parent
         self._waiting.append(_Expected(folder, number, above, place, attributes, in_line))
         return number
@@ -164,7 +141,7 @@ class _Index:
         folder, number = expected.folder, expected.number
         entries = [(b".", number, _FOLDER_TYPE), (b"..", expected.parent, _FOLDER_TYPE)]
         links = 2
-        place = self._place
+        place = self._inodes.place
         for name, node in sorted(folder.children.items(), key=_NAME):
             if isinstance(node, bytes):
                 number = self._leaf(Leaf(node)) if self._dirty else place(node)
@@ -194,7 +171,7 @@ class _Index:
             links,
         )
         record += attributes + content if expected.in_line else attributes
-        self._inodes[expected.place] = padded(record, SLOT)
+        self._inodes.put(expected.place, padded(record, SLOT))
 
     def _leaf(self, leaf: Leaf) -> int:
         leaf.links += 1
@@ -211,8 +188,8 @@ class _Index:
             for piece in stored_chunks(content, plan, self._tar.read):
                 self._write(piece)
         record = padded(record, SLOT)
-        leaf.number = self._place(record)
-        self._leaves.append((len(self._inodes) - 1, leaf, record))
+        leaf.number, place = self._inodes.expect(len(record))
+        self._leaves.append((place, leaf, record))
         return leaf.number
 
     def _clean(self, record: bytes) -> tuple[bytes, Scattered | None]:

@@ -1,12 +1,15 @@
 from __future__ import annotations
 
+import io
+import tarfile
 from collections.abc import Sequence
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from chains import archive, opener, random_layers
+from chains import KINDS, archive, opener, random_layers
 from shale.errors import Invalid
+from shale.snapshot.correction import Correction
 from shale.snapshot.facts import Facts
 from shale.snapshot.interest import Interest
 from shale.snapshot.merge import _build, correct
@@ -39,18 +42,7 @@ def seen(facts: Facts, tars: Sequence[bytes], names: set[Path]) -> tuple[object,
     body = b"" if source is None else tars[source.layer][source.at : source.at + facts.size]
     attributes = sorted(facts.xattrs.items())
     device = (facts.major, facts.minor)
-    return (
-        facts.kind,
-        facts.mode,
-        facts.uid,
-        facts.gid,
-        facts.mtime,
-        facts.link,
-        device,
-        attributes,
-        body,
-        names,
-    )
+    return (facts.kind, facts.mode, facts.uid, facts.gid, facts.mtime, facts.link, device, attributes, body, names)
 
 
 @given(st.integers(min_value=0))

@@ -8,8 +8,11 @@ Invariants:
   correcting layer of its own.
 - No path of the host is ever made from a name in a layer.
 
-Reading order: `form` (the port: what can be mounted), `overlay` (layers on top of each other). What a chain means
-and overlay does not show: `facts` (an entry without its bytes), `model` (trees of them), `interest` (which
-paths matter), `entries` (reading tars), `adding` (a layer's entries into the trees), `difference` (of two trees),
-`correction` (as a layer), `merge` (the door to these).
+Reading order:
+- `form`: the port, what can be mounted
+- `overlay`: layers on top of each other
+- what a chain means and overlay does not show: `facts` (an entry without its bytes), `model` (trees of them),
+  `interest` (which paths matter), `entries` (reading tars), `adding` (a layer's entries into trees), `difference`
+  (of two trees), `correction` (as a layer), `merge` (the door to these)
+- `tree`: layers as folders, with `treelist` (what they must look like)
 """

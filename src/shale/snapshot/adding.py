@@ -1,4 +1,4 @@
-"""One layer's entries as they are added to two trees: the merged one, and the layer's own."""
+"""One layer's entries as they are added to trees: the merged one, and the layer's own."""
 
 from __future__ import annotations
 
@@ -54,20 +54,17 @@ class Adding:
         layer: which one, counted from the bottom.
         interest: what matters. It grows by what symbolic and hard links lead to: then the trees may be wrong,
             and all layers have to be read once more.
-        merged: what the layers below add up to.
+        trees: what they are added to.
 
     Attributes:
-        own: the layer's own tree.
         problem: what is wrong with the layer, or seems so as long as the interest grows.
     """
 
-    def __init__(self, layer: int, interest: Interest, merged: Tree) -> None:
-        self.own = Tree(own=True)
+    def __init__(self, layer: int, interest: Interest, *trees: Tree) -> None:
         self.problem: Invalid | None = None
         self._layer = layer
         self._interest = interest
-        self._merged = merged
-        self._trees = (merged, self.own)
+        self._trees = trees
         self._passed: Path | None = None
 
     def take(self, header: Header, at: int) -> None:
@@ -83,7 +80,9 @@ class Adding:
             if path:
                 self._add(path, header, at)
             elif header.kind == DIRECTORY:
-                self._merged.root.facts = self.own.root.facts = read_facts(header)
+                facts = read_facts(header)
+                for tree in self._trees:
+                    tree.root.facts = facts
         except TooManyLinks as problem:
             self.problem = self.problem or problem
 
@@ -138,18 +137,15 @@ class Adding:
     def _link(self, path: Path, header: Header) -> None:
         target = components(header.link, header.offset)
         self._interest.add(target)
-        found = {}
         for tree in self._trees:
-            found[tree], passed = tree.find(target)
+            found, passed = tree.find(target)
             for one in passed:
                 self._interest.add(one)
-        there, here = found[self._merged], found[self.own]
-        if there is None or there.is_folder:
-            kind = DanglingLink if there is None else LinkedFolder
-            self.problem = self.problem or kind(header.name, header.link)
-            there = None
-        if here is None or here.is_folder:
-            self._interest.add(path, whole=True)
-            here = None
-        for tree, node in ((self._merged, there), (self.own, here)):
-            tree.link(self._enter(tree, path[:-1], path), path[-1], node)
+            if found is None or found.is_folder:
+                if tree.own:
+                    self._interest.add(path, whole=True)
+                else:
+                    kind = DanglingLink if found is None else LinkedFolder
+                    self.problem = self.problem or kind(header.name, header.link)
+                found = None
+            tree.link(self._enter(tree, path[:-1], path), path[-1], found)

@@ -19,8 +19,8 @@ __all__ = ["Node", "Path", "Spot", "TooManyLinks", "Tree", "lay"]
 Path = tuple[bytes, ...]
 """Components from the root down, none of them empty, `.` or `..`."""
 
-_MAX_LINKS: Final = 40
-"""Symbolic links on one path: as in path_resolution(7)."""
+_MAX_LINKS: Final = 255
+"""Symbolic links on one path: as containerd and umoci."""
 
 
 class TooManyLinks(Invalid):
@@ -79,11 +79,15 @@ class Tree:
 
     Args:
         own: whether it is one layer's own tree.
+
+    Attributes:
+        root: the root; its facts may be set.
+        layer: whose entries come now, counted from the bottom.
     """
 
     def __init__(self, *, own: bool) -> None:
         self.root = Node(IMPLIED)
-        self._own = own
+        self.own = own
         self.layer = 0
 
     def enter(self, path: Path) -> Spot:
@@ -135,14 +139,14 @@ class Tree:
 
     def remove(self, folder: Node, name: bytes) -> None:
         """Take a whiteout of a name."""
-        if self._own:
+        if self.own:
             folder.children[name] = Node(_WHITEOUT)
         else:
             folder.children.pop(name, None)
 
     def clear(self, folder: Node) -> None:
         """Take an opaque whiteout of a folder: what this layer put there stays."""
-        if self._own:
+        if self.own:
             folder.opaque = True
             return
         todo = [folder]
@@ -156,7 +160,7 @@ class Tree:
 
     def _place(self, folder: Node, name: bytes, facts: Facts) -> Node:
         # A folder in the place of something else hides all that was there.
-        opaque = self._own and facts.kind == DIRECTORY and name in folder.children
+        opaque = self.own and facts.kind == DIRECTORY and name in folder.children
         made = folder.children[name] = Node(facts, self.layer, opaque=opaque)
         return made
 

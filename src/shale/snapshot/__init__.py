@@ -14,5 +14,8 @@ Reading order:
 - what a chain means and overlay does not show: `facts` (an entry without its bytes), `model` (trees of them),
   `interest` (which paths matter), `entries` (reading tars), `adding` (a layer's entries into trees), `difference`
   (of two trees), `correction` (as a layer), `merge` (the door to these)
-- `tree`: layers as folders, with `treelist` (what they must look like)
+- `erofs/`: layers as EROFS files
+- `tree`: layers as folders, with `treelist` (what they must look like) and `treecheck` (whether they do)
+- `copying`: neither; chains written out, `treecopy` (trees copied)
+- `probe`: which of these works here
 """

@@ -18,10 +18,10 @@ from shale.layer.header import (
     Header,
 )
 from shale.layer.path import components
-from shale.layer.whiteout import Mark, read_mark
+from shale.layer.whiteout import AUFS, Mark, read_mark
 from shale.snapshot.facts import read_facts
 from shale.snapshot.interest import Interest
-from shale.snapshot.model import Node, Path, TooManyLinks, Tree
+from shale.snapshot.model import Node, Path, Spot, TooManyLinks, Tree
 
 __all__ = ["Adding", "DanglingLink", "LinkedFolder"]
 
@@ -65,7 +65,7 @@ class Adding:
         self._layer = layer
         self._interest = interest
         self._trees = trees
-        self._passed: Path | None = None
+        self._passed: tuple[Path, Mark] | None = None
 
     def take(self, header: Header, at: int) -> None:
         """Add an entry whose bytes begin at `at`.
@@ -88,59 +88,76 @@ class Adding:
 
     def _add(self, path: Path, header: Header, at: int) -> None:
         mark, name = read_mark(path[-1], header.offset)
-        if mark is Mark.MEANINGLESS:
+        if mark is Mark.MEANINGLESS or any(part.startswith(AUFS) for part in path[:-1]):
             return
         path = path[:-1] if mark is Mark.OPAQUE else (*path[:-1], name)
         if self._interest.depth(path) < len(path):
-            self._pass_by(path, header if mark is Mark.NONE else None)
+            self._pass_by(path, header, mark)
             return
         self._passed = None
-        if mark is Mark.NONE and header.kind == HARD_LINK:
+        if mark is not Mark.NONE:
+            self._hide(path, mark)
+        elif header.kind == HARD_LINK:
             self._link(path, header)
-            return
-        facts = read_facts(header, self._layer, at)
-        for tree in self._trees:
-            if mark is Mark.OPAQUE:
-                tree.clear(self._enter(tree, path, path))
-                continue
-            folder = self._enter(tree, path[:-1], path)
-            if mark is Mark.REMOVES:
-                tree.remove(folder, name)
-            else:
-                tree.describe(folder, name, facts)
+        else:
+            facts = read_facts(header, self._layer, at)
+            for tree in self._trees:
+                folder = self._enter(tree, path[:-1], path)
+                if facts.kind == CHARACTER_DEVICE and facts.major == facts.minor == 0:
+                    tree.remove(folder, name)
+                else:
+                    tree.describe(folder, name, facts)
 
-    def _pass_by(self, path: Path, header: Header | None) -> None:
+    def _hide(self, path: Path, mark: Mark) -> None:
+        for tree in self._trees:
+            spot = tree.enter_to_hide(path if mark is Mark.OPAQUE else path[:-1])
+            self._follow(spot, path, () if mark is Mark.OPAQUE else path[-1:])
+            if spot.node is not None and mark is Mark.OPAQUE:
+                tree.clear(spot.node)
+            elif spot.node is not None:
+                tree.remove(spot.node, path[-1])
+
+    def _pass_by(self, path: Path, header: Header, mark: Mark) -> None:
         """Add nothing but the folders that an entry implies, as far as those matter."""
-        if header is not None and header.kind == HARD_LINK:
+        if header.kind == HARD_LINK and mark is Mark.NONE:
             target = components(header.link, header.offset)
             if self._interest.depth(target) == len(target):
                 self._interest.add(path)
         folder = path[: min(self._interest.depth(path), len(path) - 1)]
-        if folder == self._passed:
+        if (folder, mark) == self._passed:
             return
         known = self._interest.size
         for tree in self._trees:
-            self._enter(tree, folder, path)
+            if mark is Mark.NONE:
+                self._enter(tree, folder, path)
+            else:
+                self._follow(tree.enter_to_hide(folder), path, path[len(folder) :])
         # What a link leads elsewhere matters, each entry of it.
-        self._passed = folder if self._interest.size == known else None
+        self._passed = (folder, mark) if self._interest.size == known else None
 
     def _enter(self, tree: Tree, folder: Path, path: Path) -> Node:
-        """The folder on the way to an entry's path; where links lead elsewhere, that is of interest."""
-        spot = tree.enter(folder)
+        """The folder on the way to an entry's path."""
+        found, spot = tree.enter(folder)
+        self._follow(spot, path, path[len(folder) :])
+        return found
+
+    def _follow(self, spot: Spot, path: Path, rest: Path) -> None:
+        """Where links lead an entry elsewhere that is of interest, and all that is there now and later."""
         if spot.passed:
             self._interest.add(path)
             for passed in spot.passed:
                 self._interest.add(passed)
-            self._interest.add(spot.path + path[len(folder) :], whole=True)
-        return spot.folder
+            if spot.node is not None:
+                self._interest.add(spot.path + rest, whole=True)
 
     def _link(self, path: Path, header: Header) -> None:
         target = components(header.link, header.offset)
         self._interest.add(target)
         for tree in self._trees:
-            found, passed = tree.find(target)
-            for one in passed:
-                self._interest.add(one)
+            spot = tree.find(target)
+            for passed in spot.passed:
+                self._interest.add(passed)
+            found = spot.node
             if found is None or found.is_folder:
                 if tree.own:
                     self._interest.add(path, whole=True)
@@ -148,4 +165,9 @@ class Adding:
                     kind = DanglingLink if found is None else LinkedFolder
                     self.problem = self.problem or kind(header.name, header.link)
                 found = None
-            tree.link(self._enter(tree, path[:-1], path), path[-1], found)
+            folder, place = tree.enter(path[:-1])
+            self._follow(place, path, path[-1:])
+            here = (*place.path, path[-1])
+            if not tree.own and spot.path[: len(here)] == here and spot.path != here:
+                self.problem = self.problem or DanglingLink(header.name, header.link)
+            tree.link(folder, path[-1], found)

@@ -61,15 +61,15 @@ class Node:
 
 
 class Spot(NamedTuple):
-    """A folder that a path led to.
+    """Where a path led.
 
     Attributes:
-        folder: the folder.
-        path: where it really is.
+        node: what is there; None for nothing.
+        path: where that really is, as far as the path could be followed.
         passed: what was come by since the first symbolic link that was followed; nothing where none was.
     """
 
-    folder: Node
+    node: Node | None
     path: Path
     passed: tuple[Path, ...]
 
@@ -90,37 +90,66 @@ class Tree:
         self.own = own
         self.layer = 0
 
-    def enter(self, path: Path) -> Spot:
+    def enter(self, path: Path) -> tuple[Node, Spot]:
         """The folder at a path; what is missing on the way is made, what is in the way replaced.
 
         Raises:
-            TooManyLinks: it leads through more symbolic links than the kernel would follow.
+            TooManyLinks: it leads through too many symbolic links.
         """
         walk = _Walk(self.root, path)
         for name in walk:
-            here = walk.folder
-            found = here.children.get(name)
+            found = walk.folder.children.get(name)
             if found is None or not found.is_folder:
-                found = self._place(here, name, IMPLIED)
+                found = self._place(walk.folder, name, IMPLIED)
             found.layer = self.layer
             walk.into(name, found)
-        return Spot(walk.folder, walk.path, tuple(walk.passed))
+        return walk.folder, Spot(walk.folder, walk.path, tuple(walk.passed))
 
-    def find(self, path: Path) -> tuple[Node | None, tuple[Path, ...]]:
-        """What is at a path, and what was come by as in `Spot`; a link at its end is not followed.
+    def look(self, path: Path) -> Spot:
+        """The folder at a path, if there is one.
 
         Raises:
-            TooManyLinks: it leads through more symbolic links than the kernel would follow.
+            TooManyLinks: as `enter`.
         """
-        walk = _Walk(self.root, path[:-1])
+        spot = self._look(path)
+        return spot if spot.node is None or spot.node.is_folder else spot._replace(node=None)
+
+    def _look(self, path: Path) -> Spot:
+        """As `look`; where something else is in the way, that is what is found."""
+        walk = _Walk(self.root, path)
         for name in walk:
             found = walk.folder.children.get(name)
             if found is None or not found.is_folder:
-                return None, tuple(walk.passed)
+                return Spot(found, walk.path, tuple(walk.passed))
             walk.into(name, found)
-        found = walk.folder.children.get(path[-1]) if path else self.root
-        passed = (*walk.passed, (*walk.path, *path[-1:])) if walk.passed else ()
-        return (None if found is None or found.is_whiteout else found), passed
+        return Spot(walk.folder, walk.path, tuple(walk.passed))
+
+    def enter_to_hide(self, path: Path) -> Spot:
+        """The folder that an entry for what it hides is in: made only where that has to be kept.
+
+        What is in the way hides by itself all that is below.
+
+        Raises:
+            TooManyLinks: as `enter`.
+        """
+        spot = self._look(path)
+        if spot.node is None and self.own:
+            return self.enter(path)[1]
+        return spot if spot.node is not None and spot.node.is_folder else spot._replace(node=None)
+
+    def find(self, path: Path) -> Spot:
+        """The file at a path; a symbolic link at its end is not followed.
+
+        Raises:
+            TooManyLinks: as `enter`.
+        """
+        above = self.look(path[:-1])
+        if above.node is None or not path:
+            return above
+        found = above.node.children.get(path[-1])
+        there = (*above.path, path[-1])
+        passed = (*above.passed, there) if above.passed else ()
+        return Spot(None if found is None or found.is_whiteout else found, there, passed)
 
     def describe(self, folder: Node, name: bytes, facts: Facts) -> None:
         """Take an entry that is no hard link."""
@@ -138,11 +167,15 @@ class Tree:
             folder.children[name] = Node(target.facts, self.layer)
 
     def remove(self, folder: Node, name: bytes) -> None:
-        """Take a whiteout of a name."""
-        if self.own:
-            folder.children[name] = Node(_WHITEOUT)
-        else:
-            folder.children.pop(name, None)
+        """Take a whiteout of a name: of what layers below have there, not of what this one has."""
+        found = folder.children.get(name)
+        if found is None or (not self.own and found.layer != self.layer):
+            if self.own:
+                folder.children[name] = Node(_WHITEOUT)
+            else:
+                folder.children.pop(name, None)
+        elif found.is_folder:
+            self.clear(found)
 
     def clear(self, folder: Node) -> None:
         """Take an opaque whiteout of a folder: what this layer put there stays."""

@@ -166,6 +166,8 @@ class Entries:
             return None
 
         def link() -> None:
+            if source.descriptor < 0:
+                raise FileNotFoundError(parts[-1])
             os.link(
                 parts[-1],
                 base,

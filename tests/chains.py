@@ -77,8 +77,6 @@ def as_seen(tree: dict[bytes, Found]) -> dict[bytes, Found]:
     """A tree without what overlay adds: its own attributes, and links that are counted but hidden."""
     marks = (b"trusted.overlay.", b"user.overlay.")
     return {
-        path: replace(
-            found, links=0, xattrs=tuple(one for one in found.xattrs if not one[0].startswith(marks))
-        )
+        path: replace(found, links=0, xattrs=tuple(one for one in found.xattrs if not one[0].startswith(marks)))
         for path, found in tree.items()
     }

@@ -61,6 +61,7 @@ class OverlayWhiteouts:
     def __init__(self, folders: Folders, prefix: bytes) -> None:
         self.loose = False
         self._folders = folders
+        self._prefix = prefix
         self._attribute = prefix + b"opaque"
         self._any = False
         self._opaque: set[bytes] = set()
@@ -75,6 +76,8 @@ class OverlayWhiteouts:
         """See `LayerWhiteouts`."""
         try:
             os.mknod(name, stat.S_IFCHR, _NO_DEVICE, dir_fd=folder.descriptor)
+            # Overlay looks through a folder with this attribute, even where no other layer has it.
+            set_xattr(folder.descriptor, self._prefix + b"origin", b"")
             self._any = True
         except FileExistsError:
             # What is no folder hides what is below by itself, or is a whiteout already.
@@ -168,7 +171,7 @@ class MergedWhiteouts:
 
     def _folder(self, parts: Sequence[bytes], offset: int) -> Folder | None:
         try:
-            return self._folders.find(parts, offset)
+            return self._folders.find(parts, offset) or self._folders.reach(parts, offset)
         except NotAFolder:
             return None
 

@@ -154,20 +154,24 @@ class Adding:
         target = components(header.link, header.offset)
         self._interest.add(target)
         for tree in self._trees:
+            folder, place = tree.enter(path[:-1])
+            self._follow(place, path, path[-1:])
             spot = tree.find(target)
             for passed in spot.passed:
                 self._interest.add(passed)
             found = spot.node
-            if found is None or found.is_folder:
-                if tree.own:
-                    self._interest.add(path, whole=True)
-                else:
-                    kind = DanglingLink if found is None else LinkedFolder
-                    self.problem = self.problem or kind(header.name, header.link)
-                found = None
-            folder, place = tree.enter(path[:-1])
-            self._follow(place, path, path[-1:])
             here = (*place.path, path[-1])
-            if not tree.own and spot.path[: len(here)] == here and spot.path != here:
-                self.problem = self.problem or DanglingLink(header.name, header.link)
+            if found is not None and not found.is_folder and spot.path[: len(here)] == here:
+                found = None  # the link takes its place
+            if found is None or found.is_folder:
+                self._missing(path, header, tree, found)
+                found = None
             tree.link(folder, path[-1], found)
+
+    def _missing(self, path: Path, header: Header, tree: Tree, found: Node | None) -> None:
+        """Say that a hard link has no target: to the layers together that is an error."""
+        if tree.own:
+            self._interest.add(path, whole=True)
+        elif self.problem is None:
+            kind = DanglingLink if found is None else LinkedFolder
+            self.problem = kind(header.name, header.link)

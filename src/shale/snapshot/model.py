@@ -125,17 +125,15 @@ class Tree:
         return Spot(walk.folder, walk.path, tuple(walk.passed))
 
     def enter_to_hide(self, path: Path) -> Spot:
-        """The folder that an entry for what it hides is in: made only where that has to be kept.
-
-        What is in the way hides by itself all that is below.
+        """The folder of a whiteout, made where it is missing; none where something else is in the way.
 
         Raises:
             TooManyLinks: as `enter`.
         """
         spot = self._look(path)
-        if spot.node is None and self.own:
+        if spot.node is None:
             return self.enter(path)[1]
-        return spot if spot.node is not None and spot.node.is_folder else spot._replace(node=None)
+        return spot if spot.node.is_folder else spot._replace(node=None)
 
     def find(self, path: Path) -> Spot:
         """The file at a path; a symbolic link at its end is not followed.

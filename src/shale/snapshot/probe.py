@@ -93,7 +93,9 @@ def probe(root: int, candidates: Sequence[Candidate]) -> Verdict:
 
 def _circumstances() -> list[str]:
     """All that the answer depends on."""
-    rights = [line for line in _lines("/proc/self/status") if line.startswith(("CapEff:", "Seccomp:", "NoNewPrivs:"))]
+    rights = [
+        line for line in _lines("/proc/self/status") if line.startswith(("CapEff:", "Seccomp:", "NoNewPrivs:"))
+    ]
     users = [" ".join(line.split()) for line in _lines("/proc/self/uid_map")]
     return [shale_version(), boot_id(), os.uname().release, str(os.geteuid()), *users, *rights]
 

@@ -144,7 +144,9 @@ class _Copy:
                 if problem.errno not in _NOT_ALLOWED:
                     raise
                 where = "/".join(path) or "/"
-                self.notes.append(f"attribute {os.fsdecode(attribute)!r} of {where!r} skipped: {problem.strerror}")
+                self.notes.append(
+                    f"attribute {os.fsdecode(attribute)!r} of {where!r} skipped: {problem.strerror}"
+                )
 
     def _mode(self, facts: os.stat_result) -> int:
         return stat.S_IMODE(facts.st_mode) & (0o7777 if self.keep_owner else 0o1777)

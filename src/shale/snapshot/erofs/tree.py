@@ -151,17 +151,20 @@ class LayerTree:
     def _hard_link(self, folder: Folder, name: bytes, header: Header) -> None:
         offset = header.offset
         path = components(header.link, offset)
-        home = self.folders.find(path[:-1], offset)
-        target = home.children.get(path[-1]) if home is not None and path else None
+        trail = self.folders.find(path[:-1], offset)
+        target = trail[-1].children.get(path[-1]) if trail and path else None
         if isinstance(target, Folder) or not path:
             raise InvalidTar(f"the hard link {header.name[:80]!r} leads to a folder", offset)
-        if target is None or target is WHITEOUT:
+        there = folder.children.get(name)
+        # A link takes the place of what is there, be it its target, or a folder that has it.
+        gone = there in trail or (bool(trail) and trail[-1] is folder and path[-1] == name)
+        if target is None or target is WHITEOUT or gone:
             # The file is one of a layer below: the correction of the chain puts it here.
             self._linked_outside = True
             if folder.children.pop(name, None) is not None:
                 self._heads.clear()
             return
-        assert home is not None
+        home = trail[-1]
         if not isinstance(target, Leaf):
             target = Leaf(target)
             home.children[path[-1]] = target

@@ -74,8 +74,8 @@ class Folders:
                 return None
         return walk.here
 
-    def find(self, path: Sequence[bytes], offset: int) -> Sequence[Folder]:
-        """The folder at a path, behind those that it is in; none where the layer has none there.
+    def find(self, path: Sequence[bytes], offset: int) -> Folder | None:
+        """The folder at a path, or None where the layer has none there; nothing is made.
 
         Raises:
             InvalidTar: symbolic links lead in circles.
@@ -86,8 +86,8 @@ class Folders:
             if isinstance(child, Folder):
                 walk.enter(child)
             elif not walk.follow(child):
-                return ()
-        return walk.trail
+                return None
+        return walk.here
 
     def put(self, folder: Folder, name: bytes) -> Folder:
         """Put a new folder under a name, in the place of what is there.
@@ -123,11 +123,6 @@ class _Walk:
         self._rest = list(reversed(path))
         self._links = 0
         self._offset = offset
-
-    @property
-    def trail(self) -> Sequence[Folder]:
-        """The folders from the root to `here`, both among them."""
-        return (*self._above, self.here)
 
     def part(self) -> bytes | None:
         """The next component, None at the end."""

@@ -32,13 +32,17 @@ _SPECIAL: Final = (b"", b".", b"..")
 class LayerTree:
     """One layer, as far as its entries have come. Not for use by two threads at once.
 
+    Args:
+        memory: bytes that the model may take.
+
     Attributes:
         folders: the model, from the root.
         loose: whether the layer depends on those below it in a way that overlay does not know.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, memory: int = _MOST_MEMORY) -> None:
         self.folders = Folders()
+        self._most_memory = memory
         self._records = Records()
         self._linked_outside = False
         self._memory = 0
@@ -151,20 +155,17 @@ class LayerTree:
     def _hard_link(self, folder: Folder, name: bytes, header: Header) -> None:
         offset = header.offset
         path = components(header.link, offset)
-        trail = self.folders.find(path[:-1], offset)
-        target = trail[-1].children.get(path[-1]) if trail and path else None
+        home = self.folders.find(path[:-1], offset)
+        target = home.children.get(path[-1]) if home is not None and path else None
         if isinstance(target, Folder) or not path:
             raise InvalidTar(f"the hard link {header.name[:80]!r} leads to a folder", offset)
-        there = folder.children.get(name)
-        # A link takes the place of what is there, be it its target, or a folder that has it.
-        gone = there in trail or (bool(trail) and trail[-1] is folder and path[-1] == name)
-        if target is None or target is WHITEOUT or gone:
+        if target is None or target is WHITEOUT:
             # The file is one of a layer below: the correction of the chain puts it here.
             self._linked_outside = True
             if folder.children.pop(name, None) is not None:
                 self._heads.clear()
             return
-        home = trail[-1]
+        assert home is not None
         if not isinstance(target, Leaf):
             target = Leaf(target)
             home.children[path[-1]] = target
@@ -179,7 +180,7 @@ class LayerTree:
 
     def _made_since(self, before: int, offset: int) -> None:
         if made := self.folders.made - before:
-            self._charge(made * (_FOLDER + MAX_COMPONENT // 4), offset)
+            self._charge(made * (_FOLDER + MAX_COMPONENT), offset)
             self._heads.clear()
 
     def _remember(self, above: bytes, path: tuple[bytes, ...], folder: Folder, offset: int) -> None:
@@ -191,5 +192,7 @@ class LayerTree:
 
     def _charge(self, memory: int, offset: int) -> None:
         self._memory += memory
-        if self._memory > _MOST_MEMORY:
-            raise InvalidTar("the layer has more entries than fit in 1 GiB of memory", offset)
+        if self._memory > self._most_memory:
+            raise InvalidTar(
+                f"the layer has more entries than fit in {self._most_memory >> 20} MiB of memory", offset
+            )

@@ -161,19 +161,7 @@ def read_list(stream: BinaryIO) -> Listed:
         diff_id, *notes = msgspec.msgpack.decode(_next(stream), type=tuple[str, ...])
     except (msgspec.MsgspecError, ShaleError, ValueError) as problem:
         raise ListDamaged(f"the list of a tree is damaged: {problem}") from problem
-    _sweep(tree)
     return Listed(tree, sums, diff_id, notes)
-
-
-def _sweep(tree: Tree) -> None:
-    """Take whiteouts away that are in or below opaque folders, as whoever writes a layer does."""
-    todo = [(tree.root, tree.root.opaque)]
-    while todo:
-        node, opaque = todo.pop()
-        if opaque:
-            for name in [name for name, child in node.children.items() if child.is_whiteout]:
-                del node.children[name]
-        todo += [(child, opaque or child.opaque) for child in node.children.values()]
 
 
 def _next(stream: BinaryIO) -> bytes:

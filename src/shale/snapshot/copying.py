@@ -54,11 +54,10 @@ def powers_over(folder: int) -> Powers:
     # A namespace with a single user has root too, but nobody else to give files to.
     mapped = sum(int(line.split()[2]) for line in Path("/proc/self/uid_map").read_text("ascii").splitlines())
     make_devices = False
-    with disk_errors("looking at what may be written"):
-        with suppress(PermissionError):
-            os.mknod(name, stat.S_IFCHR | 0o600, os.makedev(1, 3), dir_fd=folder)
-            make_devices = True
-            os.unlink(name, dir_fd=folder)
+    with disk_errors("looking at what may be written"), suppress(PermissionError):
+        os.mknod(name, stat.S_IFCHR | 0o600, os.makedev(1, 3), dir_fd=folder)
+        make_devices = True
+        os.unlink(name, dir_fd=folder)
     return Powers(os.geteuid() == 0 and mapped > 1, make_devices)
 
 

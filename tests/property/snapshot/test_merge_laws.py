@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from chains import correcting_tar, opener, random_chain
+from chains import opener, random_chain
 from shale.snapshot.facts import Facts
 from shale.snapshot.interest import Interest
 from shale.snapshot.merge import _build, correct
@@ -54,7 +54,7 @@ def test_overlay_with_the_correction_is_the_merged_tree(seed: int) -> None:
         return
     correction = correct(openers, [True] * len(tars))
     if correction is not None:
-        tars.append(correcting_tar(correction))
+        tars.append(b"".join(correction))
         _, shown, problem = _build([*openers, opener(tars[-1])], everything())
         assert problem is None
     assert described(shown, tars) == described(merged, tars)

@@ -1,4 +1,4 @@
-"""Random chains, each layer mountable in one form or another, stacked by the kernel, and unpacked into one folder."""
+"""Random chains: each layer made mountable by itself, stacked by the kernel; and unpacked into one folder."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from chains import as_seen, correcting_tar, opener, random_chain
+from chains import as_seen, opener, random_chain
 from mounted_trees import Found, read_tree
 from shale.errors import Invalid
 from shale.layer.field import InvalidTar
@@ -64,7 +64,7 @@ def stacked(form: LayerForm, tars: Sequence[bytes], place: Path) -> dict[bytes, 
         correction = correct([opener(tar) for tar in tars], loose)
         if correction is not None:
             # It describes all that it has, so that it depends on nothing itself.
-            assert not build(correcting_tar(correction))
+            assert not build(b"".join(correction))
         view = stack_of(roots).view()
         held.callback(os.close, view)
         return as_seen(read_tree(view))
@@ -84,4 +84,9 @@ def test_a_stack_is_the_merged_tree(form: LayerForm, seed: int) -> None:
             with pytest.raises(Invalid):
                 merged(tars, Path(folder, "merged"))
             return
-        assert found == merged(tars, Path(folder, "merged"))
+        try:
+            wanted = merged(tars, Path(folder, "merged"))
+        except InvalidTar:
+            # Of a link to nothing in the lowest layer nobody hears where no other layer depends on one below.
+            return
+        assert found == wanted

@@ -27,8 +27,8 @@ def correction(*layers: Sequence[Entry]) -> dict[bytes, tuple[bytes, int, int, b
     if found is None:
         return None
     return {
-        b"/".join(path): (facts.kind, facts.mode, facts.mtime // SECOND, facts.link, b"".join(body))
-        for path, facts, body in found.entries()
+        entry.path: (entry.kind, entry.mode, entry.mtime_ns // SECOND, entry.link, b"".join(body))
+        for entry, body in found.entries()
     }
 
 
@@ -79,9 +79,9 @@ class TestImpliedFolders:
         again = replace(USR, mode=0o777, xattrs={b"user.a": b"b"})
         found = correct([opener(archive(one)) for one in (USR, again, file(b"usr/f"))], [False, False, True])
         assert found is not None
-        described = {path: facts for path, facts, _ in found.entries()}
-        assert described[b"usr",].mode == 0o777
-        assert dict(described[b"usr",].xattrs) == {b"user.a": b"b"}
+        described = {entry.path: entry for entry, _ in found.entries()}
+        assert described[b"usr"].mode == 0o777
+        assert dict(described[b"usr"].xattrs) == {b"user.a": b"b"}
 
     def test_a_later_layer_describes_it(self) -> None:
         assert correction([USR], [file(b"usr/f")], [USR]) is None
@@ -194,9 +194,9 @@ class TestHardLinksToLayersBelow:
         tars.append(archive(*links))
         found = correct([stream(tar) for tar in tars], [False, False, True])
         assert found is not None
-        bodies = {path: b"".join(body) for path, _, body in found.entries()}
-        assert bodies[b"0-2",] == bodies[b"1-2",] == b"2" * 1000
-        assert bodies[b"0-7",] == bodies[b"1-7",] == b"7" * 1000
+        bodies = {entry.path: b"".join(body) for entry, body in found.entries()}
+        assert bodies[b"0-2"] == bodies[b"1-2"] == b"2" * 1000
+        assert bodies[b"0-7"] == bodies[b"1-7"] == b"7" * 1000
 
     def test_a_link_to_nothing(self) -> None:
         with pytest.raises(DanglingLink, match="b'h' is a hard link to b'nothing', which is not there"):

@@ -44,27 +44,56 @@ LINKED = [*USR, at(73, symlink(b"lib", b"usr/lib")), at(74, file(b"usr/lib/old",
 # What umoci and containerd agree about.
 CHAINS: dict[str, Layers] = {
     "implied folder": [USR, [file(b"usr/lib/f", b"f")]],
-    "implied where a folder is no more": [[folder(b"d"), file(b"d/f")], [file(b"d", b"x")], [folder(b"d", 0o710)]],
+    "implied where a folder is no more": [
+        [folder(b"d"), file(b"d/f")],
+        [file(b"d", b"x")],
+        [folder(b"d", 0o710)],
+    ],
     "below a link": [LINKED, [at(5, file(b"lib/new", b"new"))]],
-    "below a link to a link": [[*LINKED, symlink(b"l", b"/lib")], [file(b"l/new", b"new"), hardlink(b"l/more", b"l/new")]],
+    "below a link to a link": [
+        [*LINKED, symlink(b"l", b"/lib")],
+        [file(b"l/new", b"new"), hardlink(b"l/more", b"l/new")],
+    ],
     "a folder for a link": [LINKED, [at(6, folder(b"lib", 0o750)), file(b"lib/new")]],
     "a link that leads nowhere": [[symlink(b"l", b"made/here")], [file(b"l/f", b"x")]],
     "whiteout below a link": [LINKED, [whiteout(b"lib/.wh.old")]],
     "opaque below a link": [LINKED, [whiteout(b"lib/.wh..wh..opq"), file(b"lib/new")]],
     "opaque late": [LINKED, [*USR, file(b"usr/lib/new"), whiteout(b"usr/lib/.wh..wh..opq")]],
-    "opaque in a folder that is not described": [LINKED, [whiteout(b"usr/lib/.wh..wh..opq"), file(b"usr/lib/new")]],
+    "opaque in a folder that is not described": [
+        LINKED,
+        [whiteout(b"usr/lib/.wh..wh..opq"), file(b"usr/lib/new")],
+    ],
     "whiteout before": [LINKED, [whiteout(b".wh.usr"), at(9, folder(b"usr")), file(b"usr/new")]],
-    "folder, file, folder": [[folder(b"d"), file(b"d/1")], [file(b"d", b"x")], [at(9, folder(b"d")), file(b"d/2")]],
+    "folder, file, folder": [
+        [folder(b"d"), file(b"d/1")],
+        [file(b"d", b"x")],
+        [at(9, folder(b"d")), file(b"d/2")],
+    ],
     "file, folder, file": [[file(b"d")], [folder(b"d"), file(b"d/1")], [at(3, file(b"d", b"again"))]],
-    "folder, file, folder in one layer": [[folder(b"d"), file(b"d/1")], [file(b"d"), folder(b"d"), file(b"d/2")]],
-    "repeated entries": [[file(b"f", b"1"), file(b"f", b"22"), folder(b"d", 0o700), file(b"d/f"), folder(b"d", 0o711)]],
+    "folder, file, folder in one layer": [
+        [folder(b"d"), file(b"d/1")],
+        [file(b"d"), folder(b"d"), file(b"d/2")],
+    ],
+    "repeated entries": [
+        [file(b"f", b"1"), file(b"f", b"22"), folder(b"d", 0o700), file(b"d/f"), folder(b"d", 0o711)]
+    ],
     "hard link to a layer below": [[file(b"f", b"f", 0o4711)], [replace(hardlink(b"h", b"f"), mode=0o4711)]],
-    "hard link below, then changed": [[file(b"f", b"f"), hardlink(b"g", b"f")], [hardlink(b"h", b"f")], [file(b"f", b"new")]],
+    "hard link below, then changed": [
+        [file(b"f", b"f"), hardlink(b"g", b"f")],
+        [hardlink(b"h", b"f")],
+        [file(b"f", b"new")],
+    ],
     "hard link to a symbolic link below": [[symlink(b"s", b"x")], [hardlink(b"t", b"s")]],
     "hard link through a link": [LINKED, [at(74, hardlink(b"copy", b"lib/old"))]],
-    "devices": [[Entry(b"null", b"3", device=(1, 3), mode=0o666), Entry(b"p", b"6", mode=0o600)], [replace(hardlink(b"n", b"null"), mode=0o666)]],
-    "attributes": [[Entry(b"d", b"5", mode=0o755, xattrs={b"user.a": b"b"})], [Entry(b"d/f", xattrs={b"user.c": b"d"})]],
-}  # fmt: skip
+    "devices": [
+        [Entry(b"null", b"3", device=(1, 3), mode=0o666), Entry(b"p", b"6", mode=0o600)],
+        [replace(hardlink(b"n", b"null"), mode=0o666)],
+    ],
+    "attributes": [
+        [Entry(b"d", b"5", mode=0o755, xattrs={b"user.a": b"b"})],
+        [Entry(b"d/f", xattrs={b"user.c": b"d"})],
+    ],
+}
 
 
 def layout(ground: Ground, layers: Layers) -> LayoutImage:

@@ -1,7 +1,7 @@
 """The form `copying`: no layer is kept mountable; the merged tree of a chain is written out where it is wanted.
 
-It needs no privilege and no mount. An ordinary user gets a tree of their own files, of the modes that the layers
-say; owners, device nodes and some attributes are for root, and what is left out is told.
+It needs no privilege and no mount. An ordinary user gets a tree of their own files, of the modes that the
+layers say; owners, device nodes and some attributes are for root, and what is left out is told.
 """
 
 from __future__ import annotations

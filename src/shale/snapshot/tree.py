@@ -70,7 +70,7 @@ class TreeForm:
                 raise LayerDamaged(f"the layer {name} has lost its files") from error
 
     def verify(self, folder: int, name: str, diff_id: DiffID) -> None:
-        """See `LayerForm`. What is compared is the layer's list, which has the DiffID and hashes of all files."""
+        """See `LayerForm`. What is compared is the layer's list, which has the DiffID and all checksums."""
         with ExitStack() as held, disk_errors(f"reading the layer {name}"):
             layer = held.enter_context(_opened(folder, name))
             try:

@@ -45,7 +45,7 @@ class Engine:
         self._stack = ExitStack()
         self.settings = settings
         self.store: Store = self._stack.enter_context(open_store(settings.root))
-        self.parts = Parts(settings, self.store, Snapshotting(settings, self.store))
+        self.parts = Parts(settings, self.store, Snapshotting(self.store))
 
     @classmethod
     def open(cls, root: Path | str | None = None, environ: Mapping[str, str] | None = None) -> Self:

@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping, Sequence
 from functools import partial
+from pathlib import Path
 from threading import Lock
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from shale.errors import Unsupported
 from shale.store.store import Store
 
 if TYPE_CHECKING:
     from shale.image.making import Mountable
+    from shale.snapshot.form import LayerForm
     from shale.snapshot.layers import Layers
-    from shale.snapshot.probe import Verdict
+    from shale.snapshot.probe import Candidate, Verdict
     from shale.snapshot.snapshots import Snapshots
 
 __all__ = ["NothingMountable", "Snapshotting"]
+
+_ALL_USERS: Final = 2**32 - 1
 
 
 class NothingMountable(Unsupported):
@@ -75,22 +80,27 @@ class Snapshotting:
         machine = os.uname()
         return Mountable(self._store, layers, host_platform(machine.machine, machine.sysname))
 
-    def _find_out(self) -> Verdict:
-        from shale.snapshot.copying import powers_over  # noqa: PLC0415 - see the top
+    def forms(self) -> Mapping[str, LayerForm]:
+        """The forms that layers of this store may be in, by name, whether or not they can be mounted here."""
+        return {one.form.name: one.form for one in reversed(self._candidates())}
+
+    def _candidates(self) -> Sequence[Candidate]:
         from shale.snapshot.erofs.form import ErofsForm  # noqa: PLC0415 - see the top
-        from shale.snapshot.probe import Candidate, probe  # noqa: PLC0415 - see the top
+        from shale.snapshot.probe import Candidate  # noqa: PLC0415 - see the top
         from shale.snapshot.tree import TreeForm  # noqa: PLC0415 - see the top
+
+        users = _users()
+        if users < _ALL_USERS:  # a user namespace, where layers are marked in another way
+            return [Candidate(TreeForm(user=True, keep_owner=users > 1), user=True)]
+        return [Candidate(ErofsForm(), user=False), Candidate(TreeForm(), user=False)]
+
+    def _find_out(self) -> Verdict:
+        from shale.snapshot.probe import probe  # noqa: PLC0415 - see the top
 
         if self._verdict is None:
             root = os.open(self._store.root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
             try:
-                in_namespace = TreeForm(user=True, keep_owner=powers_over(self._store.layers.folder).give)
-                candidates = [
-                    Candidate(ErofsForm(), user=False),
-                    Candidate(TreeForm(), user=False),
-                    Candidate(in_namespace, user=True),
-                ]
-                self._verdict = probe(root, candidates)
+                self._verdict = probe(root, self._candidates())
             finally:
                 os.close(root)
         return self._verdict
@@ -110,3 +120,9 @@ class Snapshotting:
         layers: Layers = Layers(self._store, verdict.chosen.form)
         corrections = Corrections(self._store, layers, correct)
         return Snapshots(layers, corrections, partial(stack_of, user=verdict.chosen.user))
+
+
+def _users() -> int:
+    """How many user ids there are here (user_namespaces(7))."""
+    lines = Path("/proc/self/uid_map").read_text(encoding="ascii").splitlines()
+    return sum(int(line.split()[2]) for line in lines)

@@ -20,8 +20,8 @@ from shale.store.unpacked import Correction
 __all__ = ["Correct", "Corrections"]
 
 Correct = Callable[[Sequence[OpenTar], Sequence[bool]], Iterable[bytes] | None]
-"""From the tars of a chain, bottom first, and which of them are loose, the tar of the correcting layer, piece by
-piece; None where none is needed."""
+"""From the tars of a chain, bottom first, and which of them are loose, the correcting layer's tar in pieces;
+None where none is needed."""
 
 
 class Corrections:

@@ -7,5 +7,6 @@ Invariants:
 - Mounts of a running container live in a mount namespace that ends with its processes.
 
 Reading order: `states` (the one table), `spec` and `record` (one container), `naming`, `folders` (its files,
-and who is at work on it), `containers` (the rows, read as what is true).
+and who is at work on it), `containers` (the rows, read as what is true); `ports` (what running needs), `launch`, `streams`,
+`supervision` (one run), `failures`, `put_down` (ending, removing, tidying), `lifecycle`.
 """

@@ -4,6 +4,8 @@ Reading order:
 - `durable`: what survives a power cut
 - `boot`: which boot and which process this is
 - `process`: starting a program
+- `pidfd`: processes that are not our children
+- `terminal`: a terminal for a program, and the one that a person sits at
 - `syscall`: calls that Python lacks
 - `beneath`: opening a path below a folder and never outside
 - `xattr`: extended attributes of anything

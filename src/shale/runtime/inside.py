@@ -56,21 +56,19 @@ class Spot:
 
 
 @contextmanager
-def spot(root: int, path: bytes, kind: Kind, *, make: bool = True) -> Iterator[Spot]:
+def spot(root: int, path: bytes, kind: Kind) -> Iterator[Spot]:
     """Find a place, or make it: folders with mode 0755, a file empty with 0644, both of this process's user.
 
     Args:
         root: descriptor of the root's folder.
         path: from the root; a leading `/` may be missing.
         kind: what it must be; a file may also be anything else that is no folder.
-        make: whether what is missing is made.
 
     Raises:
-        FileNotFoundError: it is missing, and not to be made.
         InvalidPlace: it leads through what is no folder, to the wrong kind, into a folder of the runtime,
             or round in circles.
     """
-    walk = _Walk(root, path, kind, make=make)
+    walk = _Walk(root, path, kind)
     try:
         yield walk.arrive()
     finally:
@@ -78,12 +76,11 @@ def spot(root: int, path: bytes, kind: Kind, *, make: bool = True) -> Iterator[S
 
 
 class _Walk:
-    def __init__(self, root: int, path: bytes, kind: Kind, *, make: bool) -> None:
+    def __init__(self, root: int, path: bytes, kind: Kind) -> None:
         if b"\0" in path:
             raise InvalidPlace(f"{_shown(path)} has a NUL byte in it")
         self._path = path
         self._kind = kind
-        self._may_make = make
         self._open: list[int] = [os.open(b".", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC, dir_fd=root)]
         self._names: list[bytes] = []
         self._left = deque(path.split(b"/"))
@@ -122,8 +119,6 @@ class _Walk:
         try:
             there = os.open(name, _OPEN, dir_fd=self._open[-1])
         except FileNotFoundError:
-            if not self._may_make:
-                raise
             there = self._make(name)
         except NotADirectoryError:
             raise self._blocked() from None

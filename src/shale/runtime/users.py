@@ -19,9 +19,9 @@ from dataclasses import dataclass
 from typing import Final
 
 from shale.errors import Exhausted, Invalid, NotFound
-from shale.runtime.inside import InvalidPlace, Kind, spot
+from shale.linux.beneath import open_beneath
 
-__all__ = ["Accounts", "ContainerUser", "InvalidUser", "UnknownUser", "read_accounts", "resolve_user"]
+__all__ = ["Accounts", "AccountsTooLong", "ContainerUser", "InvalidUser", "UnknownUser", "read_accounts", "resolve_user"]
 
 _MOST: Final = 4 * 1024 * 1024
 """Bytes of /etc/passwd or /etc/group: tens of thousands of accounts."""
@@ -182,16 +182,19 @@ def _field(text: str) -> int | None:
 
 
 def _read(root: int, path: bytes) -> bytes:
-    """One of the files, without making it; opened only when it is known to be a regular file."""
+    """One of the files, opened only when it is known to be a regular one."""
     try:
-        with spot(root, path, Kind.FILE, make=False) as place:
-            if not stat.S_ISREG(os.fstat(place.descriptor).st_mode):
-                raise InvalidUser(f"the image's /{path.decode()} is not a regular file")
-            file = os.open(f"/proc/self/fd/{place.descriptor}", os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-    except FileNotFoundError:
+        found = open_beneath(root, path, os.O_PATH)
+    except (FileNotFoundError, NotADirectoryError):
         return b""
-    except InvalidPlace as error:
-        raise InvalidUser(f"the image's /{path.decode()} is not a regular file") from error
+    except OSError as error:
+        raise InvalidUser(f"the image's /{path.decode()} cannot be read: {error.strerror}") from error
+    try:
+        if not stat.S_ISREG(os.fstat(found).st_mode):
+            raise InvalidUser(f"the image's /{path.decode()} is not a regular file")
+        file = os.open(f"/proc/self/fd/{found}", os.O_RDONLY | os.O_CLOEXEC)
+    finally:
+        os.close(found)
     with open(file, "rb") as content:
         read = content.read(_MOST + 1)
     if len(read) > _MOST:

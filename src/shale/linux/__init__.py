@@ -2,5 +2,7 @@
 
 Reading order: `durable` (what survives a power cut), `boot` (which boot and which process this is),
 `process` (starting a program), `beneath` (opening a path below a folder and never outside), `xattr` (extended
-attributes of anything).
+attributes of anything). Mounts: `syscall`, `mounterrors` (why not), `fscontext` (a file system being
+put together), `loop` (a file as a block device), `places` (where mounts are), `privatemounts` (where nobody
+sees them), `overlaymount` (directories on top of each other), `mount` (the door to these).
 """

@@ -9,6 +9,9 @@ Reading order:
 - `syscall`: calls that Python lacks
 - `beneath`: opening a path below a folder and never outside
 - `xattr`: extended attributes of anything
+- `measure`: the bytes of a tree
+- `cgroup`: control groups, and which of them are ours to use
+- `idmap`: which ids of users and groups a process has
 - `removal`: a tree of files that somebody else made
 - mounts: `mounterrors` (why not), `fscontext` (a file system being put together), `loop` (a file as a block
   device), `places` (where mounts are), `privatemounts` (where nobody sees them), `overlaymount` (directories on

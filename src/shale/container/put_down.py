@@ -22,7 +22,7 @@ from shale.container.record import ContainerRecord
 from shale.container.states import State
 from shale.errors import Conflict
 from shale.linux.pidfd import signal_process, wait_for_end
-from shale.runtime.driver import Driver
+from shale.runtime.driver import Driver, RuntimeFailed
 
 __all__ = ["ContainerRunning", "PutDown"]
 
@@ -94,6 +94,16 @@ class PutDown:
             self._take_away(held, self._containers.settled(held))
         return record
 
+    def prune(self, record: ContainerRecord) -> bool:
+        """Remove a container that does not run; false where somebody is at work on it, or it is gone."""
+        with suppress(ContainerBusy, ContainerNotFound), self._containers.folders.hold(record.id, patience=0) as held:
+            now = self._containers.settled(held)
+            if now.state is not State.RUNNING:
+                self._end(held)
+                self._take_away(held, now)
+                return True
+        return False
+
     def tidy(self, abandoned: Sequence[str]) -> None:
         """Remove what killed processes left half removed, and containers with `--rm` whose end nobody saw.
 
@@ -127,7 +137,11 @@ class PutDown:
         except FileNotFoundError:
             return
         if left:
-            self._driver().delete(held.path / STATE, held.id)
+            try:
+                self._driver().delete(held.path / STATE, held.id)
+            except RuntimeFailed:
+                # It complained of something that it has let go of by now, or it will again.
+                self._driver().delete(held.path / STATE, held.id)
 
     def _take_away(self, held: HeldFolder, record: ContainerRecord) -> None:
         if record.state is not State.REMOVING:

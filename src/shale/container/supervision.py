@@ -106,6 +106,10 @@ class Supervision:
         assert self._code is not None
         return self._code
 
+    def join(self) -> None:
+        """Wait for the end, whatever it was."""
+        self._thread.join()
+
     def signal(self, number: int) -> None:
         """Pass a signal on to the first process; one that comes too early or too late is dropped."""
         if number == signal.SIGKILL:
@@ -172,8 +176,12 @@ class Supervision:
 
     def _failed(self, failure: StartFailed) -> StartFailed:
         """Write down why it did not start; it is what it was before, for another try."""
-        if self._record.state is State.RUNNING:  # it did begin, and the runtime lost it
-            self._move(state=State.EXITED, process=None, exit_code=UNKNOWN_EXIT, finished=time.time())
+        if self._record.state is State.RUNNING:
+            # It did begin, and the runtime lost it; or the runtime told of a process that never became it.
+            code = UNKNOWN_EXIT if type(failure) is StartFailed else failure.exit_code
+            self._move(
+                state=State.EXITED, process=None, exit_code=code, finished=time.time(), failure=failure.message
+            )
         else:
             self._move(process=None, exit_code=failure.exit_code, failure=failure.message)
         self._put_down.after_run(self._held, self._record)

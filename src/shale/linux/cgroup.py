@@ -129,7 +129,11 @@ def _delegated(tree: Hierarchy, name: str) -> Placement:
         return Placement("", frozenset(), "no control group was delegated to this user")
     busy = _words(tree.mount, base, "cgroup.procs")
     controllers = _words(tree.mount, base, "cgroup.subtree_control" if busy else "cgroup.controllers")
-    note = "" if "pids" in controllers else "the control group that was delegated to this user has no limit of pids"
+    note = (
+        ""
+        if "pids" in controllers
+        else "the control group that was delegated to this user has no limit of pids"
+    )
     return Placement(f"{base}/{name}", controllers, note)
 
 

@@ -66,7 +66,9 @@ def parse_volume(text: str) -> MountWish:
 def _volume_options(options: list[str], text: str, allowed: frozenset[str]) -> frozenset[str]:
     unknown = [one for one in options if one not in {"ro", "rw", *allowed, *_IGNORED}]
     if unknown or {"ro", "rw"} <= set(options):
-        raise InvalidMount(f"invalid volume specification: '{text}': invalid mode: {','.join(unknown or options)}")
+        raise InvalidMount(
+            f"invalid volume specification: '{text}': invalid mode: {','.join(unknown or options)}"
+        )
     return frozenset(options)
 
 
@@ -189,7 +191,9 @@ def _bind_mount(fields: dict[str, str], text: str) -> BindMount:
         raise InvalidMount(f"invalid mount '{text}': field source must not be empty")
     recursion = fields.pop("bind-recursive", "enabled")
     if recursion not in ("enabled", "disabled", "writable", "readonly"):
-        raise InvalidMount(f'invalid value for bind-recursive: {recursion} (must be "enabled", "disabled", ...)')
+        raise InvalidMount(
+            f'invalid value for bind-recursive: {recursion} (must be "enabled", "disabled", ...)'
+        )
     propagation = fields.pop("bind-propagation", Propagation.RPRIVATE.value)
     if propagation not in frozenset(Propagation):
         raise InvalidMount(f"invalid value for bind-propagation: {propagation}")

@@ -103,5 +103,5 @@ def capability_sets(names: frozenset[str]) -> dict[str, list[str]]:
     The runtime clears permitted and effective when it becomes a user other than root; what is left then comes
     from setuid programs and file capabilities, within the bounding set.
     """
-    ordered = [name for name in ALL if name in names]
+    ordered: list[str] = [name for name in ALL if name in names]
     return {"bounding": ordered, "effective": ordered, "permitted": ordered, "inheritable": [], "ambient": []}

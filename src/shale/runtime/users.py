@@ -118,7 +118,8 @@ def resolve_user(text: str, more_groups: Sequence[str], accounts: Accounts) -> C
     name, colon, group = text.partition(":")
     account = _find_account(name or "0", accounts)
     if colon and group:
-        gid, joined = _find_group(group, accounts), ()
+        gid = _find_group(group, accounts)
+        joined: tuple[int, ...] = ()
     else:
         gid = account.gid
         joined = tuple(one.gid for one in _groups(accounts) if account.name and account.name in one.members)

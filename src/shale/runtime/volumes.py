@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import hashlib
 import os
-import shutil
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from typing import Final
 
 from shale.errors import Invalid
 from shale.linux.durable import disk_errors, make_folder
+from shale.linux.removal import remove_tree
 from shale.runtime.firstprocess import absolute
 from shale.runtime.wishes import MountWish, VolumeMount
 
@@ -89,8 +89,7 @@ class Volumes:
 
     def _make(self, above: int, name: str, image: int, *, copy: bool) -> int:
         unfinished = f".new-{name}"
-        with suppress(FileNotFoundError):
-            shutil.rmtree(unfinished, dir_fd=above)
+        remove_tree(above, unfinished)
         os.mkdir(unfinished, 0o755, dir_fd=above)
         made = _open(above, unfinished)
         try:

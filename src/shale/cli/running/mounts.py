@@ -19,8 +19,7 @@ __all__ = ["InvalidMount", "parse_mount", "parse_tmpfs", "parse_volume"]
 _IGNORED: Final = frozenset({"z", "Z", "cached", "delegated", "consistent", "default"})
 """Options of `-v` that are about other systems: SELinux labels, and machines that are not Linux."""
 _TMPFS_FLAGS: Final = frozenset(
-    "exec noexec suid nosuid dev nodev sync async dirsync atime noatime diratime nodiratime relatime norelatime "  # noqa: SIM905 - words
-    "strictatime nostrictatime".split()
+    ["exec", "noexec", "suid", "nosuid", "dev", "nodev", "sync", "async", "dirsync", "atime", "noatime", "diratime", "nodiratime", "relatime", "norelatime", "strictatime", "nostrictatime"]
 )
 _TMPFS_VALUES: Final = frozenset({"uid", "gid", "nr_inodes", "nr_blocks", "mpol"})
 _TRUE: Final = frozenset({"", "1", "t", "true"})

@@ -83,7 +83,8 @@ def attached_streams(texts: Iterable[str], *, interactive: bool) -> frozenset[st
     wanted = frozenset(text.lower() for text in texts)
     if unknown := wanted - frozenset(STREAMS):
         raise Invalid(
-            f'invalid argument "{min(unknown)}" for "-a, --attach" flag: valid streams are STDIN, STDOUT and STDERR'
+            f'invalid argument "{min(unknown)}" for "-a, --attach" flag: valid streams are STDIN, STDOUT and '
+            "STDERR"
         )
     return wanted or frozenset(STREAMS if interactive else STREAMS[1:])
 

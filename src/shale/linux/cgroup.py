@@ -120,7 +120,7 @@ class Cgroups:
 
 
 def _delegated(tree: Hierarchy, name: str) -> Placement:
-    """The highest group above ours that belongs to us; ours has processes in it, so its children get no limits."""
+    """Below the highest group above ours that belongs to us: where processes are, children get no limits."""
     base = ""
     path = tree.own
     while path not in ("", "/") and _is_ours(tree.mount + path):
@@ -129,7 +129,11 @@ def _delegated(tree: Hierarchy, name: str) -> Placement:
         return Placement("", frozenset(), "no control group was delegated to this user")
     busy = _words(tree.mount, base, "cgroup.procs")
     controllers = _words(tree.mount, base, "cgroup.subtree_control" if busy else "cgroup.controllers")
-    note = "" if "pids" in controllers else "the control group that was delegated to this user has no limit of pids"
+    note = (
+        ""
+        if "pids" in controllers
+        else "the control group that was delegated to this user has no limit of pids"
+    )
     return Placement(f"{base}/{name}", controllers, note)
 
 

@@ -156,7 +156,9 @@ class _Preparation:
         prepared = self._prepared()
         self._note(prepared)
         cwd = self._folder_to_begin_in()
-        self._write("config.json", encode_document(make_spec(self._subject(args, user, hostname, cwd), self._host)))
+        self._write(
+            "config.json", encode_document(make_spec(self._subject(args, user, hostname, cwd), self._host))
+        )
         return prepared
 
     def _user(self) -> ContainerUser:
@@ -166,7 +168,9 @@ class _Preparation:
             raise InvalidUser(f"the user {user.uid} does not exist for you; {_few(self._host.users.largest)}")
         for group in user.groups:
             if group not in self._host.groups:
-                raise InvalidUser(f"the group {group} does not exist for you; {_few(self._host.groups.largest)}")
+                raise InvalidUser(
+                    f"the group {group} does not exist for you; {_few(self._host.groups.largest)}"
+                )
         return user
 
     def _hostname(self) -> str:
@@ -177,7 +181,7 @@ class _Preparation:
         return self._request.container[:_NAME_LENGTH]
 
     def _own_files(self, hostname: str) -> None:
-        """Write /etc/hosts and its like, and show them; a mount of the caller's at the same place hides them."""
+        """Write /etc/hosts and its like, and show them; a mount of the caller's there hides them."""
         files = {
             "hostname": hostname_file(hostname),
             "hosts": hosts_file(self._wishes, hostname, _configuration("/etc/hosts")),

@@ -100,7 +100,9 @@ def look_up(wishes: Sequence[DeviceWish]) -> list[Device]:
 def _wanted(wish: DeviceWish) -> Iterator[Device]:
     if not wish.target.startswith("/dev/"):
         # Nodes elsewhere would be made in the container's changes, and stay there.
-        raise InvalidDevice(f"the device {wish.source} can only be below /dev in a container, not at {wish.target}")
+        raise InvalidDevice(
+            f"the device {wish.source} can only be below /dev in a container, not at {wish.target}"
+        )
     try:
         status = os.stat(wish.source)
     except OSError as error:

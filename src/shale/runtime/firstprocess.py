@@ -1,6 +1,6 @@
-"""What a container's first process is: arguments, environment, folder; from the image's config and the wishes.
+"""What a container's first process is: arguments, environment, folder; from an image's config and wishes.
 
-Specification: image-spec config.md, `Entrypoint`, `Cmd`, `Env`, `WorkingDir`; docker's rules where it is silent.
+Specification: image-spec config.md, `Entrypoint`, `Cmd`, `Env`, `WorkingDir`; docker's rules beyond it.
 """
 
 from __future__ import annotations
@@ -97,7 +97,9 @@ def _passable(text: str, what: str) -> str:
     if "\0" in text:
         raise InvalidProcess(f"{what} has a NUL byte in it: {text[:100]!r}")
     if len(text) > _LONGEST or len(text.encode("utf-8", "surrogateescape")) > _LONGEST:
-        raise InvalidProcess(f"{what} is longer than the {_LONGEST} bytes that the kernel takes: {text[:60]!r}...")
+        raise InvalidProcess(
+            f"{what} is longer than the {_LONGEST} bytes that the kernel takes: {text[:60]!r}..."
+        )
     return text
 
 

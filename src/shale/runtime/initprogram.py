@@ -19,7 +19,11 @@ __all__ = ["INIT_PATH", "InitMissing", "find_init", "is_static"]
 INIT_PATH: Final = "/dev/init"
 """Where a container has it: in the /dev that the runtime makes, so that nothing of the image is touched."""
 _NAMES: Final = ("catatonit", "docker-init", "tini-static", "tini", "dumb-init")
-_PLACES: Final = ("/usr/libexec/podman/catatonit", "/usr/lib/podman/catatonit", "/usr/libexec/docker/docker-init")
+_PLACES: Final = (
+    "/usr/libexec/podman/catatonit",
+    "/usr/lib/podman/catatonit",
+    "/usr/libexec/docker/docker-init",
+)
 _WIDE: Final = 2
 _BIG_ENDIAN: Final = 2
 _INTERPRETER: Final = 3

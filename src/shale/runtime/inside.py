@@ -123,7 +123,9 @@ class _Walk:
         except NotADirectoryError:
             raise self._blocked() from None
         except OSError as error:
-            raise InvalidPlace(f"{_shown(self._path)} cannot be used: {os.strerror(error.errno or 0)}") from error
+            raise InvalidPlace(
+                f"{_shown(self._path)} cannot be used: {os.strerror(error.errno or 0)}"
+            ) from error
         if stat.S_ISLNK(os.fstat(there).st_mode):
             self._follow(there)
         else:

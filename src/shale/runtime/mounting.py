@@ -82,7 +82,9 @@ class Mounter:
                 self.made.append(b"/" + name)
             else:
                 if not stat.S_ISDIR(found.st_mode):
-                    raise InvalidPlace(f"the image's /{name.decode()} is not a folder; such an image cannot run")
+                    raise InvalidPlace(
+                        f"the image's /{name.decode()} is not a folder; such an image cannot run"
+                    )
 
     def file(self, source: int, target: str) -> None:
         """Show a file of ours.
@@ -104,7 +106,9 @@ class Mounter:
             SourceMissing: a source is not there.
             MountDenied, MountUnsupported, MountRefused, DiskFull, NoPermission: the kernel says so.
         """
-        ordered = sorted((_Sorted(_target(wish), wish) for wish in wishes), key=lambda one: one.target.count("/"))
+        ordered = sorted(
+            (_Sorted(_target(wish), wish) for wish in wishes), key=lambda one: one.target.count("/")
+        )
         seen = set[str]()
         for one in ordered:
             if one.target in seen:
@@ -169,7 +173,9 @@ def _open_source(wish: BindMount) -> int:
         if not wish.create:
             raise SourceMissing(f"bind source path does not exist: {wish.source}") from None
     except OSError as error:
-        raise SourceMissing(f"the source {wish.source} of a bind mount cannot be used: {error.strerror}") from error
+        raise SourceMissing(
+            f"the source {wish.source} of a bind mount cannot be used: {error.strerror}"
+        ) from error
     with disk_errors(f"making the folder {wish.source}"):
         os.makedirs(wish.source, 0o755, exist_ok=True)
     return os.open(wish.source, os.O_PATH | os.O_CLOEXEC)

@@ -21,7 +21,15 @@ from typing import Final
 from shale.errors import Exhausted, Invalid, NotFound
 from shale.linux.beneath import open_beneath
 
-__all__ = ["Accounts", "AccountsTooLong", "ContainerUser", "InvalidUser", "UnknownUser", "read_accounts", "resolve_user"]
+__all__ = [
+    "Accounts",
+    "AccountsTooLong",
+    "ContainerUser",
+    "InvalidUser",
+    "UnknownUser",
+    "read_accounts",
+    "resolve_user",
+]
 
 _MOST: Final = 4 * 1024 * 1024
 """Bytes of /etc/passwd or /etc/group: tens of thousands of accounts."""
@@ -146,7 +154,9 @@ def _find_group(text: str, accounts: Accounts) -> int:
 def _number(text: str) -> int | None:
     if not _DIGITS.match(text):
         if not text or ":" in text or any(ord(one) <= ord(" ") for one in text):
-            raise InvalidUser(f"{text[:100]!r} is not a user or a group; expected a name or a number, as 1000:1000")
+            raise InvalidUser(
+                f"{text[:100]!r} is not a user or a group; expected a name or a number, as 1000:1000"
+            )
         return None
     if len(text) > len(str(_LARGEST)) or int(text) > _LARGEST:
         raise InvalidUser(f"the user or group {text[:40]} is out of range: the largest is {_LARGEST}")

@@ -34,7 +34,9 @@ def test_a_processor_filters_what_its_older_programs_call_too() -> None:
     assert "architectures" not in document("vax")
 
 
-@pytest.mark.parametrize("call", ["io_uring_setup", "keyctl", "userfaultfd", "kexec_load", "swapon", "mount", "bpf"])
+@pytest.mark.parametrize(
+    "call", ["io_uring_setup", "keyctl", "userfaultfd", "kexec_load", "swapon", "mount", "bpf"]
+)
 def test_what_reaches_too_deep_is_refused(call: str) -> None:
     assert call not in allowed(document())
 
@@ -53,11 +55,13 @@ def test_tracing_waits_for_a_kernel_that_is_safe() -> None:
 
 
 def test_a_profile_of_one_s_own() -> None:
-    raw = json.dumps({
-        "defaultAction": "SCMP_ACT_ALLOW",
-        "architectures": ["SCMP_ARCH_X86_64", "SCMP_ARCH_X86"],
-        "syscalls": [{"name": "chmod", "action": "SCMP_ACT_ERRNO", "excludes": {"minKernel": "5.0"}}],
-    }).encode()
+    raw = json.dumps(
+        {
+            "defaultAction": "SCMP_ACT_ALLOW",
+            "architectures": ["SCMP_ARCH_X86_64", "SCMP_ARCH_X86"],
+            "syscalls": [{"name": "chmod", "action": "SCMP_ACT_ERRNO", "excludes": {"minKernel": "5.0"}}],
+        }
+    ).encode()
     old = translate(parse_profile(raw), architecture="amd64", capabilities=frozenset(), kernel=(4, 19))
     assert old == {
         "defaultAction": "SCMP_ACT_ALLOW",

@@ -63,14 +63,17 @@ def test_further_groups_come_last_and_once() -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["2147483648", "4294967296", "99999999999999999999", "0:2147483648", "1000:-1:3", "a b", "a\n", ":a:b"]
+    "text",
+    ["2147483648", "4294967296", "99999999999999999999", "0:2147483648", "1000:-1:3", "a b", "a\n", ":a:b"],
 )
 def test_what_is_out_of_range_or_malformed_is_never_root(text: str) -> None:
     with pytest.raises(InvalidUser):
         who(text)
 
 
-@pytest.mark.parametrize("text", ["nobody", "-1", "+0", "0x0", "٣", "short", "giant", "wrapped", "web:nogroup", "1e3"])
+@pytest.mark.parametrize(
+    "text", ["nobody", "-1", "+0", "0x0", "٣", "short", "giant", "wrapped", "web:nogroup", "1e3"]
+)
 def test_who_is_unknown_is_never_root(text: str) -> None:
     with pytest.raises(UnknownUser):
         who(text)

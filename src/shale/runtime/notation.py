@@ -102,7 +102,7 @@ def parse_size(text: str) -> int:
         raise InvalidNotation(f"invalid size {text!r}: expected a number and one of b, k, m, g, as 64m")
     unit: int = 1024 ** "bkmgtp".index((found[3] or "b").lower())
     whole, part = int(found[1]), found[2] or ""
-    return whole * unit + int(part or 0) * unit // 10 ** len(part)
+    return whole * unit + int(int(part or 0) * unit / 10 ** len(part))
 
 
 def absolute_path(path: str, text: str) -> str:

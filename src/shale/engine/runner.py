@@ -149,9 +149,16 @@ class _RuntimeBundles:
             image=_execution(self._parts.store, record),
             wishes=decode_wishes(record.spec.wishes),
             environ=self._parts.settings.environ,
-            fill=copy_tree,
+            fill=_fill,
         )
         prepare_bundle(request, examine_host())
+
+
+def _fill(source: int, target: int) -> None:
+    """Copy what an image has into an empty volume."""
+    from shale.snapshot.treecopy import copy_tree  # noqa: PLC0415 - few containers have volumes
+
+    copy_tree(source, target, keep_owner=True)
 
 
 def _execution(store: Store, record: ContainerRecord) -> Execution:

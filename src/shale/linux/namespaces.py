@@ -164,9 +164,7 @@ def _write_own(name: str, text: str) -> None:
         raise NamespaceDenied(f"the kernel refuses ids for a user namespace: {error.strerror}") from error
 
 
-def _map_ranges(
-    programs: tuple[str, str], users: IdTable, groups: IdTable, environ: Mapping[str, str]
-) -> None:
+def _map_ranges(programs: tuple[str, str], users: IdTable, groups: IdTable, environ: Mapping[str, str]) -> None:
     """Make the namespaces, and have a child that is outside of them get the ids."""
     parent = os.getpid()
     ready, made = os.pipe2(os.O_CLOEXEC)
@@ -202,7 +200,11 @@ def _ask_for_ids(
             for program, table in zip(programs, (users, groups), strict=True):
                 numbers = [str(one) for row in table.ranges for one in (row.inside, row.outside, row.count)]
                 done = run_bounded(
-                    [program, str(parent), *numbers], stdin=b"", timeout=_SECONDS, output_limit=_OUTPUT, env=environ
+                    [program, str(parent), *numbers],
+                    stdin=b"",
+                    timeout=_SECONDS,
+                    output_limit=_OUTPUT,
+                    env=environ,
                 )
                 if done.status != 0:
                     os.write(say, done.errors.strip() or f"{program} ended with {done.status}".encode())

@@ -10,11 +10,11 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from shale.cli.exit import complain
+from shale.cli.running.signals import relayed_signals
 from shale.container.streams import Plumbing, Sink, discard, sink_of
 from shale.container.supervision import Supervision
 from shale.errors import Invalid
 from shale.linux.terminal import raw_mode, size_of
-from shale.runtime.forwarding import SignalForwarding
 
 __all__ = ["Attachment", "NoTerminal", "attend"]
 
@@ -84,11 +84,11 @@ def attend(attachment: Attachment, begin: Callable[[Plumbing], Supervision]) -> 
     """
     attachment.check()
     with ExitStack() as stack:
-        forwarding = stack.enter_context(SignalForwarding()) if attachment.sig_proxy else None
+        relay = stack.enter_context(relayed_signals()) if attachment.sig_proxy else None
         plumbing = attachment.plumbing()
         supervision = begin(plumbing)
-        if forwarding is not None:
-            forwarding.to(_Front(supervision, plumbing))
+        if relay is not None:
+            relay.to(_Front(supervision, plumbing).signal)
         supervision.began()
         if attachment.tty and "stdin" in attachment.streams:
             stack.enter_context(raw_mode(_STDIN))
@@ -115,6 +115,3 @@ class _Front:
                 self.supervision.end()
                 return
         self.supervision.signal(number)
-
-    def wait(self) -> int:
-        return self.supervision.wait()

@@ -5,6 +5,7 @@ Reading order:
 - `boot`: which boot and which process this is
 - `process`: starting a program; `foreground`: one that has our streams, while we wait
 - `cgroup`: control groups, and removing what is left of one; `idmap`: ids of user namespaces
+- `namespaces`: becoming root of one; `outside`: who one is outside of it
 - `syscall`: calls that Python lacks
 - `beneath`: opening a path below a folder and never outside
 - `xattr`: extended attributes of anything

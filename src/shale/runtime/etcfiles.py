@@ -35,7 +35,7 @@ def hosts_file(wishes: RunWishes, hostname: str, hosts: str) -> str:
         hostname: of the container.
         hosts: the host's own file, which is shown where its network is.
     """
-    shared = wishes.network is Network.HOST
+    shared = wishes.network == Network.HOST
     text = hosts if shared else _LOCAL
     if text and not text.endswith("\n"):
         text += "\n"
@@ -54,7 +54,7 @@ def resolver_file(wishes: RunWishes, resolver: str) -> str:
         resolver: the host's own file. Without the host's network nothing in it can be reached.
     """
     kept = {"nameserver": "", "search": "", "options": ""}
-    if wishes.network is Network.HOST:
+    if wishes.network == Network.HOST:
         for line in resolver.splitlines():
             word = line.split(maxsplit=1)[0] if line.strip() else ""
             word = "search" if word == "domain" else word

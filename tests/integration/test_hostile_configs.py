@@ -42,7 +42,7 @@ def box(tmp_path: Path) -> Iterator[Box]:
 
 def facts(folder: Path) -> dict[str, tuple[int, ...]]:
     """All that is beside the container's folder."""
-    found = {}
+    found: dict[str, tuple[int, ...]] = {}
     for path in sorted(folder.rglob("*")):
         if "container" not in path.relative_to(folder).parts:
             status = path.lstat()

@@ -135,7 +135,7 @@ def _refuse_numbers_as_names(groups: tuple[int, ...], accounts: Accounts) -> Non
     for group in _groups(accounts):
         if numbers.get(group.name, group.gid) != group.gid:
             raise InvalidUser(
-                f"the image's /etc/group has the name {group.name!r} for group {group.gid}: the number of another"
+                f"the image's /etc/group calls group {group.gid} {group.name!r}, the number of another"
             )
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Final, NamedTuple
 
-__all__ = ["GROUPS", "TOP", "Entry", "aliases"]
+__all__ = ["GROUPS", "NAMESPACED", "TOP", "Entry", "aliases"]
 
 
 class Entry(NamedTuple):
@@ -115,10 +115,21 @@ TOP: Final[dict[str, Entry]] = {
     "start": _CONTAINER["start"],
     "stop": _CONTAINER["stop"],
     "tag": _IMAGE["tag"],
+    "unshare": Entry("unshare", "Run a command in the user namespace in which a user's containers are"),
     "untag": _IMAGE["untag"],
     "wait": _CONTAINER["wait"],
     "version": Entry("version", "Show the version of shale and of what it uses"),
 }
+
+
+NAMESPACED: Final = frozenset({
+    "container_commit", "container_cp", "container_create", "container_diff", "container_export",
+    "container_kill", "container_prune", "container_rm", "container_run", "container_start", "container_stop",
+    "image_copy", "image_import", "image_load", "image_mount", "image_prune", "image_pull", "image_rm",
+    "image_umount", "image_unpack", "store_check", "system_df", "unshare",
+})  # fmt: skip
+"""Modules of commands that make, read or remove trees of files with owners of their own, or mount, or signal
+processes of other users: an ordinary user runs them as root of a user namespace."""
 
 
 def aliases(entry: Entry) -> list[str]:

@@ -7,6 +7,7 @@ Reading order:
 - `pidfd`: processes that are not our children
 - `terminal`: a terminal for a program, and the one that a person sits at
 - `cgroup`: control groups, and removing what is left of one; `idmap`: ids of user namespaces
+- `namespaces`: becoming root of one; `outside`: who one is outside of it
 - `syscall`: calls that Python lacks
 - `beneath`: opening a path below a folder and never outside
 - `xattr`: extended attributes of anything

@@ -15,9 +15,10 @@ from shale.layer.field import InvalidTar, TruncatedTar
 from shale.oci.digest import DiffID
 from shale.snapshot.erofs.form import ErofsForm
 from shale.snapshot.form import LayerDamaged, LayerForm
+from shale.snapshot.tree import TreeForm
 from tar_entries import Entry, archive, file, folder, hardlink, symlink, whiteout
 
-FORMS: list[LayerForm] = [ErofsForm()]
+FORMS: list[LayerForm] = [ErofsForm(), TreeForm()]
 SECOND = 10**9
 WHITEOUT = (stat.S_IFCHR, 0)
 OPAQUE = (b"trusted.overlay.opaque", b"y")

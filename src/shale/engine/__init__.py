@@ -3,6 +3,6 @@
 Reading order: `settings` (where things are), `parts`, `engine` (opens them), `images` with `naming` and
 `verbs` (the library's verbs) and `image` (what they return); what the verbs do: `registries`, `policy` and
 `transfers`, `saveformat` and `archives`, `copies`, `download`; `follow` (progress as an iterator); then
-what is about no image: `access` (logins, searches), `surroundings` (what is configured), `upkeep` (check
-and repair).
+what is about no image: `access` (logins, searches), `surroundings` (what is configured), `runtimes`
+(what runs containers here), `upkeep` (check and repair).
 """

@@ -28,6 +28,8 @@ from shale.runtime.wishes import (
     VolumeMount,
 )
 
+pytestmark = pytest.mark.peer
+
 
 @pytest.fixture
 def box(tmp_path: Path) -> Iterator[Box]:
@@ -218,6 +220,14 @@ def test_tmpfs_takes_what_it_is_told(box: Box) -> None:
     assert "nosuid,nodev" in scratch
     assert "noexec" not in scratch
     assert " ro" in own
+
+
+def test_no_descriptor_of_the_host_is_open(box: Box) -> None:
+    """CVE-2024-21626: the first process has its three streams, which are the runtime's pipes, and no more."""
+    ended = box.run("sh", "-c", "ls /proc/1/fd; cd /proc/1/fd; for fd in *; do readlink $fd; done")
+    assert ended.out.split()[:3] == ["0", "1", "2"]
+    opened = set(ended.out.split()[3:]) - {"3", "10"}
+    assert all(one.startswith("pipe:") for one in opened), opened
 
 
 def test_devices(box: Box) -> None:

@@ -6,5 +6,5 @@ Invariants:
   shale at any instant leaves a container that is shown truly and can be removed whole.
 - Mounts of a running container live in a mount namespace that ends with its processes.
 
-Reading order: none yet.
+Reading order: `copyrules` (where a copy lands).
 """

@@ -22,8 +22,9 @@ from shale.image.archive.reading import read_archive
 from shale.image.archive.tarlanding import TarLanding
 from shale.image.copy import Copier
 from shale.image.landing import Label, Landing
+from shale.image.making import Made
 from shale.image.resolve import find_image
-from shale.image.rootfs import Imported, Importer, Wishes
+from shale.image.rootfs import Importer, Wishes
 from shale.image.stored import StoredImages
 from shale.oci.digest import Digest
 from shale.oci.platform import Platform, parse_platform
@@ -133,7 +134,7 @@ class Archives:
         changes: Sequence[str],
         message: str | None,
         platform: str | None,
-    ) -> Imported:
+    ) -> Made:
         """Make an image of a root file system; see `Images.import_rootfs`."""
         reference = Reference.parse(name).with_default_tag() if name else None
         if reference is not None and reference.digest is not None:

@@ -10,5 +10,6 @@ Invariants:
 
 Reading order: `ports`, `graph`, `parallel`, `intake`, `pull`, `stored`, `remote`, `push`; what the store has:
 `listing`, `resolve`, `history`, `inspect`, `filters` with `instants`, `remove`, `usage`; between places:
-`notation`, `landing`, `copy`, `relay`; `archive` with `byterange`; `rootfs` with `changes` (import).
+`notation`, `landing`, `copy`, `relay`; `archive` with `byterange`; `making` (images of our own), `rootfs` with
+`changes` (import).
 """

@@ -6,5 +6,7 @@ Invariants:
   shale at any instant leaves a container that is shown truly and can be removed whole.
 - Mounts of a running container live in a mount namespace that ends with its processes.
 
-Reading order: `copyrules` (where a copy lands).
+Reading order: `states` (the one table), `spec` and `record` (one container), `naming`, `folders` (its files,
+and who is at work on it), `containers` (the rows, read as what is true); what it changed:
+`copyrules` (where a copy lands).
 """

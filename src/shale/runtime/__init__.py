@@ -5,5 +5,5 @@ Invariants:
   bounded, paths inside the image are resolved inside its root.
 - Nothing is weaker than bundle.md's defaults unless the caller asked for it by name.
 
-Reading order: `driver` (the port).
+Reading order: `driver` (the port), `wishes` (what a caller may ask for).
 """

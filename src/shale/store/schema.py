@@ -51,7 +51,7 @@ CREATE TABLE unpacked (
     loose INTEGER NOT NULL, boot TEXT NOT NULL, written REAL NOT NULL, synced INTEGER NOT NULL,
     PRIMARY KEY (diff_id, form)
 ) WITHOUT ROWID;
-CREATE TABLE corrections (chain TEXT PRIMARY KEY, diff_id TEXT) WITHOUT ROWID;
+CREATE TABLE corrections (chain TEXT PRIMARY KEY, diff_id TEXT, layers TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE containers (
     id TEXT PRIMARY KEY, name TEXT NOT NULL UNIQUE, image TEXT NOT NULL, manifest TEXT NOT NULL,
     created REAL NOT NULL, spec TEXT NOT NULL, state TEXT NOT NULL,

@@ -16,9 +16,11 @@ from shale.store.collect import Collector
 from shale.store.content import Content
 from shale.store.database import Database
 from shale.store.ingests import Ingests
+from shale.store.layerfiles import LayerFiles
 from shale.store.leases import Leases
 from shale.store.names import Names
 from shale.store.reserve import give_up_reserve, keep_reserve
+from shale.store.unpacked import Unpacked
 
 __all__ = ["DATABASE", "REBUILDING", "Store", "UnusableRoot", "open_store"]
 
@@ -43,6 +45,8 @@ class Store:
         content: the graph.
         names: names and their log.
         leases: what operations under way need.
+        layers: the files of mountable layers.
+        unpacked: what is recorded of them.
         collector: what removes the rest.
     """
 
@@ -53,6 +57,8 @@ class Store:
     content: Content
     names: Names
     leases: Leases
+    layers: LayerFiles
+    unpacked: Unpacked
     collector: Collector
 
 
@@ -75,6 +81,8 @@ def open_store(root: Path) -> Iterator[Store]:
         stack.callback(blobs.close)
         ingests = Ingests(folder, blobs)
         stack.callback(ingests.close)
+        layers = LayerFiles(folder)
+        stack.callback(layers.close)
         path = root / DATABASE
         if not path.exists():
             # The database comes last: where it is, the folders are durable. Whoever does not find it cannot
@@ -94,6 +102,7 @@ def open_store(root: Path) -> Iterator[Store]:
         stack.callback(database.close)
         keep_reserve(folder)
         leases = Leases(database)
+        unpacked = Unpacked(database, layers)
         yield Store(
             root=root,
             blobs=blobs,
@@ -102,7 +111,9 @@ def open_store(root: Path) -> Iterator[Store]:
             content=Content(database, blobs),
             names=Names(database),
             leases=leases,
-            collector=Collector(blobs, leases),
+            layers=layers,
+            unpacked=unpacked,
+            collector=Collector(blobs, leases, unpacked),
         )
 
 

@@ -22,10 +22,10 @@ from shale.image.archive.reading import read_archive
 from shale.image.archive.tarlanding import TarLanding
 from shale.image.copy import Copier
 from shale.image.landing import Label, Landing
-from shale.image.making import Made
 from shale.image.resolve import find_image
 from shale.image.rootfs import Importer, Wishes
 from shale.image.stored import StoredImages
+from shale.image.written import Made
 from shale.oci.digest import Digest
 from shale.oci.platform import Platform, parse_platform
 from shale.oci.reference import InvalidReference, Reference

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from shale.engine.archives import Archives
     from shale.engine.copies import Copied
     from shale.image.archive.load import Loaded
-    from shale.image.making import Made
+    from shale.image.written import Made
 
 __all__ = ["ArchiveVerbs"]
 

@@ -10,6 +10,6 @@ Invariants:
 
 Reading order: `ports`, `graph`, `parallel`, `intake`, `pull`, `stored`, `remote`, `push`; what the store has:
 `listing`, `resolve`, `history`, `inspect`, `filters` with `instants`, `remove`, `usage`; between places:
-`notation`, `landing`, `copy`, `relay`; `archive` with `byterange`; `making` (images of our own), `rootfs` with
+`notation`, `landing`, `copy`, `relay`; `archive` with `byterange`; `written` (images of our own), `rootfs` with
 `changes` (import).
 """

@@ -14,7 +14,7 @@ from typing import BinaryIO, Final
 from shale.image.archive.expand import MAGIC, Expander
 from shale.image.archive.members import InvalidArchive
 from shale.image.changes import apply_changes
-from shale.image.making import Made, keep_image, keep_layer
+from shale.image.written import Made, keep_image, keep_layer
 from shale.layer.compression import detect
 from shale.layer.compressor import compressor
 from shale.layer.verify import LayerFacts, LayerScanner

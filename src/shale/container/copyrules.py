@@ -145,5 +145,9 @@ def goal_of(name: str, destination: Destination, *, from_folder: bool) -> Goal:
         raise CannotCopyFolder(f"cannot copy directory: {destination.path} is a file")
     if not destination.exists and not from_folder and wants_folder(destination.path):
         raise NoSuchFolder(f"no such directory: {destination.path}; make it, or leave the slash at its end out")
-    folder, base = split_entry(clean(destination.path))
-    return Goal(folder, base)
+    folder, base = posixpath.split(_without_ending(destination.path))
+    return Goal(folder or ".", base)
+
+
+def _without_ending(path: str) -> str:
+    return path.removesuffix(".").rstrip("/") if wants_folder(path) else path

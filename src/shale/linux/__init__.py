@@ -10,5 +10,5 @@ Reading order:
 - `removal`: a tree of files that somebody else made
 - mounts: `mounterrors` (why not), `fscontext` (a file system being put together), `loop` (a file as a block
   device), `places` (where mounts are), `privatemounts` (where nobody sees them), `overlaymount` (directories on
-  top of each other), `mount` (the door to these)
+  top of each other), `mount` (the door to these), `joining` (those of another process)
 """

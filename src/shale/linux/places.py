@@ -46,11 +46,12 @@ def attach(mount: int, place: int | str) -> None:
         system(_MOVE_MOUNT, mount, b"", target, b"", _MOVE_EMPTY)
 
 
-def clone(source: int | str) -> int:
+def clone(source: int | str, *, recursive: bool = True) -> int:
     """A detached copy of what is mounted at a place, and below it.
 
     Args:
         source: directory or file, by descriptor or path.
+        recursive: whether what is mounted below it comes too; what is under those mounts is seen otherwise.
 
     Returns:
         A descriptor of its root.
@@ -59,7 +60,7 @@ def clone(source: int | str) -> int:
         MountDenied, NoSuchPlace, MountRefused: as `attach`.
     """
     with _Place(source) as origin, mount_errors("copying a mount"):
-        flags = _OPEN_TREE_CLONE | os.O_CLOEXEC | AT_EMPTY_PATH | _AT_RECURSIVE
+        flags = _OPEN_TREE_CLONE | os.O_CLOEXEC | AT_EMPTY_PATH | (_AT_RECURSIVE if recursive else 0)
         return system(_OPEN_TREE, origin, b"", flags)
 
 

@@ -10,9 +10,8 @@ import os
 from functools import cache
 from typing import Final
 
-__all__ = ["AT_EMPTY_PATH", "AT_FDCWD", "library", "system"]
+__all__ = ["AT_EMPTY_PATH", "library", "system"]
 
-AT_FDCWD: Final = -100
 AT_EMPTY_PATH: Final = 0x1000
 
 

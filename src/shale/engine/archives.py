@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import BinaryIO, Final
 
+from shale.engine.created import created
 from shale.engine.parts import Parts
 from shale.engine.saveformat import SaveFormat
 from shale.errors import Invalid
@@ -141,7 +142,7 @@ class Archives:
             raise InvalidReference(f"cannot import under a digest: {name}; it is known when the image is made")
         host = self.parts.settings.host
         wishes = Wishes(
-            created=_created(self.parts.settings.environ),
+            created=created(self.parts.settings.environ),
             comment=message or f"Imported from {shown}",
             changes=changes,
             platform=parse_platform(platform, host) if platform else _plain(host),
@@ -157,17 +158,3 @@ def _plain(host: Platform) -> Platform:
 def _ref_name(reference: Reference) -> str:
     return str(reference)
 
-
-def _created(environ: Mapping[str, str]) -> str:
-    """Now, or the moment that reproducible-builds.org's variable asks for.
-
-    Raises:
-        Invalid: the variable is no number of seconds.
-    """
-    text = environ.get("SOURCE_DATE_EPOCH")
-    if not text:
-        return datetime.now(UTC).isoformat().replace("+00:00", "Z")
-    try:
-        return datetime.fromtimestamp(int(text), UTC).isoformat().replace("+00:00", "Z")
-    except (ValueError, OverflowError, OSError):
-        raise Invalid(f"SOURCE_DATE_EPOCH={text[:40]} is not a number of seconds since 1970") from None

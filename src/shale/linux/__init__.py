@@ -6,7 +6,7 @@ Reading order:
 - `process`: starting a program; `foreground`: one that has our streams, while we wait
 - `pidfd`: processes that are not our children
 - `terminal`: a terminal for a program, and the one that a person sits at
-- `cgroup`: control groups, and removing what is left of one; `idmap`: ids of user namespaces
+- `cgroup`: control groups, and removing what is left of one; `freezing`: holding one still; `idmap`: ids of user namespaces
 - `syscall`: calls that Python lacks
 - `beneath`: opening a path below a folder and never outside
 - `xattr`: extended attributes of anything

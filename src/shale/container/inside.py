@@ -88,7 +88,6 @@ def destination_inside(root: int, path: str, container: str) -> Destination:
         container: as named by the caller.
 
     Raises:
-        Conflict: links without an end.
         Invalid: it is a device.
     """
     here = path
@@ -96,6 +95,8 @@ def destination_inside(root: int, path: str, container: str) -> Destination:
         try:
             found = open_beneath(root, os.fsencode(here), os.O_PATH | os.O_NOFOLLOW)
         except OSError as failure:
+            if failure.errno == errno.ELOOP:
+                return Destination(path, exists=False, is_folder=False)
             if failure.errno in (*_MISSING, errno.ENOTDIR):
                 return Destination(keep_ending(here, path), exists=False, is_folder=False)
             raise
@@ -112,4 +113,5 @@ def destination_inside(root: int, path: str, container: str) -> Destination:
             os.close(found)
         # Not cleaned: the kernel goes back from where a link leads, not from where its name stands.
         here = os.path.join(os.path.dirname(here), target)
-    raise Conflict(f"too many symbolic links in {path} of container {container}")
+    # Links that go round lead nowhere: the first of them is what is replaced.
+    return Destination(path, exists=False, is_folder=False)

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import BinaryIO, Final
 
@@ -157,4 +156,3 @@ def _plain(host: Platform) -> Platform:
 
 def _ref_name(reference: Reference) -> str:
     return str(reference)
-

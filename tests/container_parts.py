@@ -27,7 +27,7 @@ class Run:
     """A process of a fake container."""
 
     process: subprocess.Popen[bytes]
-    failure: str = ""
+    failure: RuntimeFailed | None = None
     signals: list[int] = field(default_factory=list)
 
     def signal(self, number: int) -> None:
@@ -36,17 +36,17 @@ class Run:
 
     def wait(self) -> int:
         code = self.process.wait()
-        if self.failure:
-            raise RuntimeFailed(self.failure)
+        if self.failure is not None:
+            raise self.failure
         return 128 - code if code < 0 else code
 
 
 @dataclass
 class FakeDriver:
-    """Runs the command of a container on the host; `fail` with a text makes the next starts fail with it."""
+    """Runs the command of a container on the host; with `fail` the next starts fail so."""
 
     name: str = "fake 1"
-    fail: str = ""
+    fail: RuntimeFailed | None = None
     refuse: str = ""
     tells_pid: bool = True
     runs: list[Run] = field(default_factory=list)
@@ -93,6 +93,7 @@ class FakeGround:
     driver: FakeDriver = field(default_factory=FakeDriver)
     failure: ShaleError | None = None
     attached: list[int | str] = field(default_factory=list)
+    programs: tuple[str, ...] = ("true", "sh", "echo", "sleep", "nothing")
 
     def mount(self, record: ContainerRecord, upper: int, work: int) -> int:
         assert record.image
@@ -101,8 +102,11 @@ class FakeGround:
         assert os.listdir(work) == []
         return os.dup(upper)
 
-    def write(self, record: ContainerRecord, held: HeldFolder, rootfs: Path) -> None:
-        assert rootfs == held.path / "rootfs"
+    def write(self, record: ContainerRecord, held: HeldFolder) -> None:
+        programs = held.path / "rootfs" / "bin"
+        programs.mkdir(exist_ok=True)
+        for name in self.programs:
+            (programs / name).touch(mode=0o755)
         (held.path / "command").write_text(shlex.join(record.spec.command))
 
     def in_private_mounts(self, work: Callable[[], T]) -> T:

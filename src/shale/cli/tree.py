@@ -25,6 +25,27 @@ class Entry(NamedTuple):
 
 
 GROUPS: Final[dict[str, tuple[str, dict[str, Entry]]]] = {
+    "container": (
+        "Manage containers",
+        {
+            "create": Entry("container_create", "Create a new container"),
+            "inspect": Entry("container_inspect", "Display detailed information on one or more containers"),
+            "kill": Entry("container_kill", "Kill one or more running containers"),
+            "list": Entry("container_ls", "List containers", hidden=True),
+            "ls": Entry("container_ls", "List containers"),
+            "prune": Entry("container_prune", "Remove all stopped containers"),
+            "ps": Entry("container_ls", "List containers", hidden=True),
+            "remove": Entry("container_rm", "Remove one or more containers", hidden=True),
+            "rename": Entry("container_rename", "Rename a container"),
+            "rm": Entry("container_rm", "Remove one or more containers"),
+            "run": Entry("container_run", "Create and run a new container from an image"),
+            "start": Entry("container_start", "Start one or more stopped containers"),
+            "stop": Entry("container_stop", "Stop one or more running containers"),
+            "wait": Entry(
+                "container_wait", "Block until one or more containers stop, then print their exit codes"
+            ),
+        },
+    ),
     "image": (
         "Manage images",
         {
@@ -60,28 +81,38 @@ GROUPS: Final[dict[str, tuple[str, dict[str, Entry]]]] = {
     }),
 }  # fmt: skip
 
+_CONTAINER: Final = GROUPS["container"][1]
 _IMAGE: Final = GROUPS["image"][1]
 
 TOP: Final[dict[str, Entry]] = {
     "completion": Entry("completion", "Print a script that completes commands in a shell"),
     "copy": _IMAGE["copy"],
+    "create": _CONTAINER["create"],
     "history": _IMAGE["history"],
     "images": _IMAGE["ls"],
     "import": _IMAGE["import"],
     "info": GROUPS["system"][1]["info"],
-    "inspect": _IMAGE["inspect"],
+    "inspect": Entry("inspect", "Return low-level information on containers and images"),
+    "kill": _CONTAINER["kill"],
     "load": _IMAGE["load"],
     "login": Entry("login", "Authenticate to a registry"),
     "logout": Entry("logout", "Log out from a registry"),
+    "ps": _CONTAINER["ls"],
     "pull": _IMAGE["pull"],
     "push": _IMAGE["push"],
     "reflog": _IMAGE["reflog"],
+    "rename": _CONTAINER["rename"],
     "restore": _IMAGE["restore"],
+    "rm": _CONTAINER["rm"],
     "rmi": _IMAGE["rm"],
+    "run": _CONTAINER["run"],
     "save": _IMAGE["save"],
     "search": Entry("search", "Search a registry for images"),
+    "start": _CONTAINER["start"],
+    "stop": _CONTAINER["stop"],
     "tag": _IMAGE["tag"],
     "untag": _IMAGE["untag"],
+    "wait": _CONTAINER["wait"],
     "version": Entry("version", "Show the version of shale and of what it uses"),
 }
 

@@ -5,14 +5,10 @@
 
 from __future__ import annotations
 
-from typing import Final
-
 from shale.errors import Conflict, ShaleError
+from shale.runtime import driver
 
 __all__ = ["CommandDenied", "CommandNotFound", "NoCommand", "StartFailed", "start_failure"]
-
-_NOT_FOUND: Final = ("executable file not found", "no such file or directory")
-_DENIED: Final = ("permission denied", "is a directory", "exec format error", "operation not permitted")
 
 
 class StartFailed(Conflict):
@@ -45,20 +41,15 @@ class CommandDenied(StartFailed):
 
 
 def start_failure(error: ShaleError) -> StartFailed:
-    """What went wrong, as one of the kinds above; told from a runtime's words where there is no more.
+    """What went wrong, as one of the kinds above.
 
     Args:
         error: what the runtime, or the preparation of the container, raised.
     """
     if isinstance(error, StartFailed):
         return error
-    text = error.message
-    lower = text.lower()
-    # Both runc and crun speak of `exec` then; else something other than the command is missing, say the
-    # source of a mount.
-    about_command = "exec" in lower
-    if about_command and any(words in lower for words in _NOT_FOUND):
-        return CommandNotFound(text)
-    if about_command and any(words in lower for words in _DENIED):
-        return CommandDenied(text)
-    return StartFailed(text)
+    if isinstance(error, driver.CommandNotFound):
+        return CommandNotFound(error.message)
+    if isinstance(error, driver.CommandNotExecutable):
+        return CommandDenied(error.message)
+    return StartFailed(error.message)

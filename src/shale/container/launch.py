@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from contextlib import ExitStack
 
+from shale.container.command import check_command
 from shale.container.folders import HeldFolder
 from shale.container.ports import Workshop
 from shale.container.record import ContainerRecord
@@ -43,7 +44,10 @@ def launch(workshop: Workshop, held: HeldFolder, record: ContainerRecord, stream
             mount = workshop.roots.mount(record, parts["upper"], parts["work"])
             stack.callback(os.close, mount)
             workshop.mounting.attach(mount, parts["rootfs"])
-            workshop.bundles.write(record, held, held.path / "rootfs")
+            workshop.bundles.write(record, held)
+            root = os.open(held.path / "rootfs", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+            stack.callback(os.close, root)
+            check_command(root, record.spec)
             return driver.run(held.path / STATE, record.id, held.path, held.pid_file, streams)
 
     return workshop.mounting.in_private_mounts(begin)

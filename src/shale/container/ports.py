@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Protocol, TypeVar
 
 from shale.container.folders import HeldFolder
@@ -42,13 +41,12 @@ class Roots(Protocol):
 class Bundles(Protocol):
     """Writes what an OCI runtime reads."""
 
-    def write(self, record: ContainerRecord, held: HeldFolder, rootfs: Path) -> None:
+    def write(self, record: ContainerRecord, held: HeldFolder) -> None:
         """Write the bundle of a container into its folder; called where its root file system is mounted.
 
         Args:
             record: which.
-            held: its folder.
-            rootfs: where its root is mounted.
+            held: its folder, with the root mounted at `rootfs` in it.
 
         Raises:
             ShaleError: what it wishes cannot be had.

@@ -96,7 +96,10 @@ class PutDown:
 
     def prune(self, record: ContainerRecord) -> bool:
         """Remove a container that does not run; false where somebody is at work on it, or it is gone."""
-        with suppress(ContainerBusy, ContainerNotFound), self._containers.folders.hold(record.id, patience=0) as held:
+        with (
+            suppress(ContainerBusy, ContainerNotFound),
+            self._containers.folders.hold(record.id, patience=0) as held,
+        ):
             now = self._containers.settled(held)
             if now.state is not State.RUNNING:
                 self._end(held)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Protocol, Unpack
 
 from shale.container.record import ContainerRecord
+from shale.engine.runoptions import StreamOptions
 from shale.engine.started import RunResult, Started
 
 __all__ = ["Container", "ContainerVerbs"]
@@ -17,7 +18,7 @@ class ContainerVerbs(Protocol):
     def find(self, text: str) -> ContainerRecord:
         """The container as it is."""
 
-    def start(self, text: str, **streams: Any) -> Started:
+    def start(self, text: str, **streams: Unpack[StreamOptions]) -> Started:
         """Start it."""
 
     def remove(self, text: str, *, force: bool = False) -> str:
@@ -49,11 +50,11 @@ class Container:
         """Its name now; errors as `record`."""
         return self.record.name
 
-    def start(self, **streams: Any) -> Started:
+    def start(self, **streams: Unpack[StreamOptions]) -> Started:
         """Start it; see `Containers.start`."""
         return self._verbs.start(self.id, **streams)
 
-    def run(self, **streams: Any) -> RunResult:
+    def run(self, **streams: Unpack[StreamOptions]) -> RunResult:
         """Start it and wait for its end; see `Containers.start` for what may be given and what may go wrong."""
         with self.start(**streams) as started:
             return started.wait()

@@ -13,7 +13,6 @@ from shale.container.listing import (
     summarise,
 )
 from shale.container.states import State
-from shale.engine.endverbs import EndVerbs
 from shale.engine.runverbs import RunVerbs
 from shale.image.filters import parse_filters
 from shale.oci.digest import Digest
@@ -24,7 +23,7 @@ if TYPE_CHECKING:
 __all__ = ["Containers"]
 
 
-class Containers(RunVerbs, EndVerbs):
+class Containers(RunVerbs):
     """The containers of one engine's store. Safe to use from threads."""
 
     def list(
@@ -46,9 +45,7 @@ class Containers(RunVerbs, EndVerbs):
             parse_filters(filters, LIST_FILTERS), find=self.rows.find, descendants=self._descendants
         )
         every = all_states or chosen.wants_all_states or newest is not None
-        records = [
-            one for one in self.tidied() if (every or one.state is State.RUNNING) and chosen.accept(one)
-        ]
+        records = [one for one in self.tidied() if (every or one.state is State.RUNNING) and chosen.accept(one)]
         return summarise(self._store, records if newest is None else records[:newest])
 
     def get(self, text: str) -> Container:

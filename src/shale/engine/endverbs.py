@@ -42,7 +42,7 @@ class EndVerbs(ContainerRows):
             ContainerNotFound, AmbiguousContainer: as `find`.
             ContainerRunning: it runs.
         """
-        return self._runner().put_down.remove(text, force=force).id
+        return self.runner().put_down.remove(text, force=force).id
 
     def prune(self, *, filters: Sequence[str] = ()) -> Pruned:
         """Remove every container that does not run.
@@ -56,7 +56,7 @@ class EndVerbs(ContainerRows):
         parsed = parse_filters(filters, PRUNE_FILTERS)
         chosen = ContainerFilters(parsed, find=self.rows.find, moment=_moment)
         gone, size = [], 0
-        put_down = self._runner().put_down
+        put_down = self.runner().put_down
         for record in self.tidied():
             if record.state in (State.CREATED, State.EXITED) and chosen.accept(record):
                 freed = changed_bytes(self.rows, record.id)

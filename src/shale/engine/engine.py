@@ -14,6 +14,7 @@ from shale.engine.settings import Settings, settings_from
 from shale.store.store import Store, open_store
 
 if TYPE_CHECKING:
+    from shale.engine.containers import Containers
     from shale.engine.images import Images
 
 __all__ = ["Engine"]
@@ -66,6 +67,13 @@ class Engine:
         from shale.engine.images import Images  # noqa: PLC0415 - an engine that lists imports no wire
 
         return Images(self.parts)
+
+    @property
+    def containers(self) -> Containers:
+        """Containers: run, create, start, list, remove, and so on."""
+        from shale.engine.containers import Containers  # noqa: PLC0415 - as above
+
+        return Containers(self.parts)
 
     def close(self) -> None:
         """Close the store."""

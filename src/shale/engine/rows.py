@@ -1,4 +1,4 @@
-"""What the verbs on containers stand on: the rows of a store's containers, and what runs them when asked for."""
+"""What the verbs on containers stand on: the rows of a store's containers, and what runs them."""
 
 from __future__ import annotations
 
@@ -46,11 +46,11 @@ class ContainerRows:
         """Every container, after what killed processes left was cleared away."""
         survey = self.rows.survey()
         if survey.abandoned:
-            self._runner().put_down.tidy(survey.abandoned)
+            self.runner().put_down.tidy(survey.abandoned)
             survey = self.rows.survey()
         return survey.records
 
-    def _runner(self) -> Runner:
+    def runner(self) -> Runner:
         """What needs a runtime and snapshots: they cost more to import than a list of containers takes."""
         from shale.engine.runner import Runner  # noqa: PLC0415 - see above
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import tempfile
 from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass, field
@@ -13,9 +12,10 @@ from typing import BinaryIO, Self
 from shale.container.record import ContainerRecord
 from shale.container.streams import Plumbing, Sink, sink_of
 from shale.container.supervision import Supervision
+from shale.engine.runoptions import MOST_KEPT, StreamOptions
 from shale.linux.process import OutputTooLong
 
-__all__ = ["RunResult", "Started", "Streams", "wants_terminal"]
+__all__ = ["RunResult", "Started", "wants_terminal"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,25 +33,6 @@ class RunResult:
     exit_code: int
     stdout: bytes = field(repr=False)
     stderr: bytes = field(repr=False)
-
-
-@dataclass(frozen=True, slots=True)
-class Streams:
-    """Where a container reads and writes.
-
-    Attributes:
-        stdin: bytes, or an open file with a descriptor; None for the end of file at once.
-        stdout: an open file with a descriptor; None to keep what comes.
-        stderr: the same.
-        limit: bytes of each output that are kept at most.
-        tty: whether it has a terminal.
-    """
-
-    stdin: bytes | BinaryIO | None
-    stdout: BinaryIO | None
-    stderr: BinaryIO | None
-    limit: int
-    tty: bool = False
 
 
 def wants_terminal(record: ContainerRecord) -> bool:
@@ -81,26 +62,30 @@ class _Kept:
 
 
 class Started:
-    """A container that runs as long as this program lets it; a context manager, leaving it ends the container."""
+    """A container that runs as long as this program lets it; a context manager, whose end is its end."""
 
-    def __init__(self, start: Callable[[Plumbing], Supervision], streams: Streams) -> None:
+    def __init__(
+        self, start: Callable[[Plumbing], Supervision], streams: StreamOptions, *, tty: bool = False
+    ) -> None:
         """Start; returns when the first process runs.
 
         Args:
             start: begins with the streams that it is given.
             streams: where the container reads and writes.
+            tty: whether it has a terminal.
 
         Raises:
             StartFailed: there never will be one.
             ShaleError: it could not even be tried.
         """
-        self._stdout, self._stderr = _Kept(streams.limit), _Kept(streams.limit)
+        limit = streams.get("limit", MOST_KEPT)
+        self._stdout, self._stderr = _Kept(limit), _Kept(limit)
         self._files = ExitStack()
         plumbing = Plumbing(
-            self._source(streams.stdin),
-            _sink(streams.stdout, self._stdout),
-            _sink(streams.stderr, self._stderr),
-            tty=streams.tty,
+            self._source(streams.get("stdin")),
+            _sink(streams.get("stdout"), self._stdout),
+            _sink(streams.get("stderr"), self._stderr),
+            tty=tty,
         )
         self._supervision = start(plumbing)
         for kept in (self._stdout, self._stderr):
@@ -149,11 +134,13 @@ class Started:
             return None
         if not isinstance(stdin, bytes):
             return stdin.fileno()
-        file = self._files.enter_context(tempfile.TemporaryFile())
-        file.write(stdin)
-        file.flush()
-        os.lseek(file.fileno(), 0, os.SEEK_SET)
-        return file.fileno()
+        file = os.memfd_create("stdin", os.MFD_CLOEXEC)
+        self._files.callback(os.close, file)
+        left = memoryview(stdin)
+        while left:
+            left = left[os.write(file, left) :]
+        os.lseek(file, 0, os.SEEK_SET)
+        return file
 
 
 def _sink(file: BinaryIO | None, kept: Sink) -> Sink:

@@ -120,7 +120,7 @@ class Cgroups:
 
 
 def _delegated(tree: Hierarchy, name: str) -> Placement:
-    """The highest group above ours that belongs to us; ours has processes in it, so its children get no limits."""
+    """Below the highest group above ours that belongs to us: where processes are, children get no limits."""
     base = ""
     path = tree.own
     while path not in ("", "/") and _is_ours(tree.mount + path):

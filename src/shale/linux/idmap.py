@@ -17,7 +17,7 @@ _EVERYTHING: Final = 2**32 - 1
 
 @dataclass(frozen=True, slots=True)
 class IdRange:
-    """Neighbouring ids: `count` of them, from `inside` in the namespace, which are `outside` and on outside of it."""
+    """Neighbouring ids: `count` of them, from `inside` in the namespace, known as `outside` and on outside."""
 
     inside: int
     outside: int

@@ -181,7 +181,7 @@ class _Preparation:
         return self._request.container[:_NAME_LENGTH]
 
     def _own_files(self, hostname: str) -> None:
-        """Write /etc/hosts and its like, and show them; a mount of the caller's at the same place hides them."""
+        """Write /etc/hosts and its like, and show them; a mount of the caller's there hides them."""
         files = {
             "hostname": hostname_file(hostname),
             "hosts": hosts_file(self._wishes, hostname, _configuration("/etc/hosts")),

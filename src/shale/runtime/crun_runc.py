@@ -44,8 +44,12 @@ _SECONDS: Final = 30.0
 _OUTPUT: Final = 256 * 1024
 _MOST_LOG: Final = 1024 * 1024
 _LOG: Final = "runtime.log"
-_GONE: Final = re.compile(r"does not exist|not running|no such process|no such file or directory", re.IGNORECASE)
-_NOT_FOUND: Final = re.compile(r"exec.*(not found|no such file)|no such file or directory.*exec|stat .*no such file")
+_GONE: Final = re.compile(
+    r"does not exist|not running|no such process|no such file or directory", re.IGNORECASE
+)
+_NOT_FOUND: Final = re.compile(
+    r"exec.*(not found|no such file)|no such file or directory.*exec|stat .*no such file"
+)
 _NOT_EXECUTABLE: Final = re.compile(r"permission denied|not a directory|is a directory|exec format error")
 
 
@@ -106,7 +110,9 @@ class OciRuntime:
             text = _text(done)
             if _GONE.search(text):
                 raise ContainerGone(f"the container {container[:12]} does not run")
-            raise RuntimeFailed(f"{self.name} cannot send signal {signal} to container {container[:12]}: {text}")
+            raise RuntimeFailed(
+                f"{self.name} cannot send signal {signal} to container {container[:12]}: {text}"
+            )
 
     def delete(self, state: Path, container: str) -> None:
         """See `Driver.delete`.
@@ -162,7 +168,9 @@ class _Attended:
         said = _errors_in(self._log)
         if status < 0:
             ended = signal.Signals(-status).name
-            raise RuntimeFailed(f"{self._name} was ended by {ended}; its container may still run, or never began")
+            raise RuntimeFailed(
+                f"{self._name} was ended by {ended}; its container may still run, or never began"
+            )
         # runc writes the process id when the container has begun, crun before that, and then logs what failed.
         began = self._pid_file.exists() and not (self._name != "runc" and status == 1 and said)
         if not began:

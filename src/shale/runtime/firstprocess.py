@@ -1,6 +1,6 @@
-"""What a container's first process is: arguments, environment, folder; from the image's config and the wishes.
+"""What a container's first process is: arguments, environment, folder; from an image's config and wishes.
 
-Specification: image-spec config.md, `Entrypoint`, `Cmd`, `Env`, `WorkingDir`; docker's rules where it is silent.
+Specification: image-spec config.md, `Entrypoint`, `Cmd`, `Env`, `WorkingDir`; docker's rules beyond it.
 """
 
 from __future__ import annotations

@@ -55,7 +55,7 @@ class Host:
 
     @property
     def is_user(self) -> bool:
-        """Whether this process is in a user namespace: no device nodes, no limits of resources but delegated."""
+        """Whether this process is in a user namespace: no device nodes, no limits but delegated ones."""
         return not self.users.is_everything
 
 

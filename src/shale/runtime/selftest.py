@@ -110,7 +110,9 @@ def select_runtime(root: Path, environ: Mapping[str, str]) -> Selection:
             return Selection(OciRuntime(chosen, environ), tuple(verdicts[:-1]))
     _remember(root, [])
     if not verdicts:
-        raise NoRuntime(f"no program that runs containers is on PATH ({', '.join(_NAMES)}); {how_to_install('runc')}")
+        raise NoRuntime(
+            f"no program that runs containers is on PATH ({', '.join(_NAMES)}); {how_to_install('runc')}"
+        )
     reasons = "; ".join(f"{one.name} {one.version}: {one.reason}" for one in verdicts)
     others = [name for name in _NAMES if name not in {one.name for one in verdicts}]
     advice = f"; {how_to_install(others[-1] if 'runc' not in others else 'runc')}" if others else ""

@@ -175,7 +175,7 @@ def _linux(subject: Subject, host: Host) -> dict[str, Any]:
         "resources": _resources(subject, host),
         "sysctl": _sysctls(wishes, host),
         "maskedPaths": [] if wishes.privileged else _masked(wishes, host),
-        "readonlyPaths": [] if wishes.privileged else list(_READ_ONLY),
+        "readonlyPaths": [] if wishes.privileged else _read_only(host),
     }
     if subject.placement.path:
         document["cgroupsPath"] = subject.placement.path
@@ -206,6 +206,12 @@ def _sysctls(wishes: RunWishes, host: Host) -> dict[str, str]:
     if wishes.domainname:
         values["kernel.domainname"] = wishes.domainname
     return values
+
+
+def _read_only(host: Host) -> list[str]:
+    # Where there are several trees, the folder that holds them is memory that the runtime leaves writable.
+    several = _has_cgroup_mount(host) and host.cgroups.mode is not CgroupMode.V2
+    return [*_READ_ONLY, "/sys/fs/cgroup"] if several else list(_READ_ONLY)
 
 
 def _masked(wishes: RunWishes, host: Host) -> list[str]:

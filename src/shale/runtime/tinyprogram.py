@@ -64,7 +64,9 @@ def tiny_program(architecture: str) -> bytes:
     """
     processor = _PROCESSORS.get(architecture)
     if processor is None:
-        raise UnknownProcessor(f"a runtime cannot be tested on {architecture}: its instructions are not known here")
+        raise UnknownProcessor(
+            f"a runtime cannot be tested on {architecture}: its instructions are not known here"
+        )
     order = ">" if processor.big else "<"
     header, segment = (64, 56) if processor.wide else (52, 32)
     size = header + segment + len(processor.code)
@@ -76,11 +78,7 @@ def tiny_program(architecture: str) -> bytes:
         header, segment, 1, 0, 0, 0,
     )  # fmt: skip
     if processor.wide:
-        start += struct.pack(
-            f"{order}2I6Q", _LOADED, _READ_AND_RUN, 0, _ADDRESS, _ADDRESS, size, size, 0x1000
-        )
+        start += struct.pack(f"{order}2I6Q", _LOADED, _READ_AND_RUN, 0, _ADDRESS, _ADDRESS, size, size, 0x1000)
     else:
-        start += struct.pack(
-            f"{order}8I", _LOADED, 0, _ADDRESS, _ADDRESS, size, size, _READ_AND_RUN, 0x1000
-        )
+        start += struct.pack(f"{order}8I", _LOADED, 0, _ADDRESS, _ADDRESS, size, size, _READ_AND_RUN, 0x1000)
     return start + processor.code

@@ -24,6 +24,7 @@ from shale.container.streams import Plumbing, discard
 from shale.errors import NotFound
 from shale.linux.boot import current_process, process_of
 from shale.oci.digest import Digest
+from shale.runtime import driver
 from shale.runtime.driver import RuntimeFailed, Streams
 from shale.store.database import Database
 
@@ -62,7 +63,7 @@ def house(tmp_path: Path) -> Iterator[House]:
 
 
 def record(*command: str, name: str = "", remove: bool = False) -> ContainerRecord:
-    spec = ContainerSpec({"Cmd": list(command)}, remove=remove)
+    spec = ContainerSpec({"Cmd": list(command), "Env": ["PATH=/bin"]}, remove=remove)
     return ContainerRecord(new_id(), name, "busybox", Digest.of(b"image"), time.time(), spec)
 
 
@@ -135,20 +136,21 @@ def test_a_name_that_is_taken_leaves_no_folder(house: House) -> None:
 
 
 @pytest.mark.parametrize(
-    ("said", "kind", "code"),
+    ("failure", "kind", "code"),
     [
-        ('exec: "nothing": executable file not found in $PATH', CommandNotFound, 127),
-        ('exec: "/etc/passwd": permission denied', CommandDenied, 126),
-        ("executable file `nothing` not found in $PATH: No such file or directory", CommandNotFound, 127),
-        ("no space left on device", StartFailed, 125),
-        ("mounting /nowhere: no such file or directory", StartFailed, 125),
+        (driver.CommandNotFound("runc: nothing found"), CommandNotFound, 127),
+        (driver.CommandNotExecutable("runc: permission denied"), CommandDenied, 126),
+        (RuntimeFailed("no space left on device"), StartFailed, 125),
     ],
 )
 @pytest.mark.parametrize("remove", [False, True])
-def test_a_start_that_fails(house: House, said: str, kind: type[StartFailed], code: int, remove: bool) -> None:
-    house.ground.driver.fail = said
+def test_a_start_that_fails(
+    house: House, failure: RuntimeFailed, kind: type[StartFailed], code: int, remove: bool
+) -> None:
+    said = failure.message
+    house.ground.driver.fail = failure
     run = house.lifecycle.run(record("nothing", name="one", remove=remove), plumbing())
-    with pytest.raises(StartFailed, match="^" + said.replace("$", r"\$")) as raised:
+    with pytest.raises(StartFailed, match=said) as raised:
         run.began()
     with pytest.raises(StartFailed):
         run.wait()
@@ -160,7 +162,6 @@ def test_a_start_that_fails(house: House, said: str, kind: type[StartFailed], co
         return
     after = house.containers.find("one")
     assert (after.state, after.exit_code, after.failure, after.process) == (State.CREATED, code, said, None)
-    house.ground.driver.fail = ""
     house.put_down.remove("one")
 
 
@@ -178,9 +179,17 @@ def test_a_start_that_fails_before_the_runtime(house: House) -> None:
     assert house.containers.find("one").failure is None
 
 
+def test_a_command_that_is_not_there_starts_no_runtime(house: House) -> None:
+    run = house.lifecycle.run(record("nowhere", name="one"), plumbing())
+    with pytest.raises(CommandNotFound, match=r'exec: "nowhere": executable file not found in \$PATH'):
+        run.began()
+    assert house.ground.driver.runs == []
+    assert house.containers.find("one").exit_code == 127
+
+
 def test_what_has_run_and_cannot_be_started_again_stays_exited(house: House) -> None:
     assert house.lifecycle.run(record("true", name="one"), plumbing()).wait() == 0
-    house.ground.driver.fail = "exec: gone: permission denied"
+    house.ground.driver.fail = driver.CommandNotExecutable("permission denied")
     with pytest.raises(CommandDenied):
         house.lifecycle.start("one", lambda _: plumbing()).wait()
     after = house.containers.find("one")

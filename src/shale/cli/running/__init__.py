@@ -3,7 +3,7 @@
 Invariants: text that a person typed becomes a checked wish here or an error that names the flag; a terminal
 that was changed is put back however the command ends.
 
-Reading order: `options` (the flags), `wishes` (their values put together) with `variables`, `mounts`, `limits`
-and `addresses` (one kind of flag each); `attached` (streams, signals, the terminal), `images` (an image that is
-not here yet).
+Reading order: `options` (the flags), `wishes` (their values put together) with `variables` and `addresses`
+(mounts and numbers are read by the runtime's notation); `attached` (streams, the terminal) with `signals`,
+`cidfile`, `failing` (exit codes).
 """

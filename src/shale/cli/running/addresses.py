@@ -1,4 +1,4 @@
-"""`--network`, `--dns` and `--add-host`: where a container finds others."""
+"""`--network` and `--dns`: where a container finds others."""
 
 from __future__ import annotations
 
@@ -7,9 +7,7 @@ import ipaddress
 from shale.errors import Invalid, Unsupported
 from shale.runtime.wishes import Network
 
-__all__ = ["InvalidAddress", "parse_address", "parse_host", "parse_network"]
-
-_GATEWAY = "host-gateway"
+__all__ = ["InvalidAddress", "parse_address", "parse_network"]
 
 
 class InvalidAddress(Invalid):
@@ -26,7 +24,7 @@ def parse_network(text: str) -> Network:
         return Network(text)
     except ValueError:
         raise Unsupported(
-            f"network {text!r} is not supported: there are --network none (the default) and --network host"
+            f"network {text!r} is not supported yet: there are --network none (the default) and --network host"
         ) from None
 
 
@@ -40,24 +38,3 @@ def parse_address(text: str) -> str:
         return str(ipaddress.ip_address(text.strip()))
     except ValueError:
         raise InvalidAddress(f"invalid IP address: {text}") from None
-
-
-def parse_host(text: str) -> tuple[str, str]:
-    """Read `--add-host`: `name:address` or `name=address`, an IPv6 address with brackets or without.
-
-    Raises:
-        InvalidAddress: malformed.
-    """
-    mark = "=" if "=" in text else ":"
-    name, found, address = text.partition(mark)
-    if not found or not name:
-        raise InvalidAddress(f'bad format for add-host: "{text}"')
-    if address == _GATEWAY:
-        return name, address
-    if address.startswith("[") and address.endswith("]"):
-        address = address[1:-1]
-    try:
-        ipaddress.ip_address(address)
-    except ValueError:
-        raise InvalidAddress(f'invalid IP address in add-host: "{address}"') from None
-    return name, address

@@ -1,4 +1,4 @@
-"""`-e`, `--env-file`, `-l` and `--label-file`: names with values, from the line, from files, from our environment."""
+"""`-e`, `--env-file`, `-l` and `--label-file`: names with values, typed, from files, from our environment."""
 
 from __future__ import annotations
 

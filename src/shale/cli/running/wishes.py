@@ -7,14 +7,13 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, Final
 
-from shale.cli.render.units import parse_memory
-from shale.cli.running.addresses import parse_address, parse_host, parse_network
-from shale.cli.running.limits import parse_ulimit
-from shale.cli.running.mounts import parse_mount, parse_tmpfs, parse_volume
+from shale.cli.running.addresses import parse_address, parse_network
 from shale.cli.running.variables import labels_from, variables_from
 from shale.container.signals import parse_signal
 from shale.errors import Invalid
-from shale.runtime.wishes import DEFAULT_PIDS, DEFAULT_SHM, DeviceWish, RunWishes
+from shale.runtime.mountnotation import parse_mount, parse_tmpfs, parse_volume
+from shale.runtime.notation import parse_device, parse_host, parse_size, parse_ulimit
+from shale.runtime.wishes import DEFAULT_PIDS, DEFAULT_SHM, RunWishes
 
 __all__ = ["STREAMS", "attached_streams", "wishes_from"]
 
@@ -37,6 +36,7 @@ def wishes_from(flags: Mapping[str, Any], environ: Mapping[str, str]) -> RunWish
         parse_signal(stop_signal)
     no_new_privileges, seccomp = _security(flags["security_opt"])
     entrypoint: str | None = flags["entrypoint"]
+    folder = os.getcwd()
     return RunWishes(
         args=tuple(flags["command"]),
         entrypoint=None if entrypoint is None else (entrypoint,) if entrypoint else (),
@@ -48,11 +48,11 @@ def wishes_from(flags: Mapping[str, Any], environ: Mapping[str, str]) -> RunWish
         domainname=flags["domainname"],
         labels=labels_from(flags["label_file"], flags["label"]),
         mounts=(
-            *(parse_volume(text) for text in flags["volume"]),
-            *(parse_mount(text) for text in flags["mount"]),
+            *(parse_volume(text, folder) for text in flags["volume"]),
+            *(parse_mount(text, folder) for text in flags["mount"]),
             *(parse_tmpfs(text) for text in flags["tmpfs"]),
         ),
-        devices=tuple(_device(text) for text in flags["device"]),
+        devices=tuple(parse_device(text) for text in flags["device"]),
         read_only=flags["read_only"],
         network=parse_network(flags["network"]),
         extra_hosts=tuple(parse_host(text) for text in flags["add_host"]),
@@ -70,7 +70,7 @@ def wishes_from(flags: Mapping[str, Any], environ: Mapping[str, str]) -> RunWish
         stop_signal=stop_signal,
         pids_limit=_pids(flags["pids_limit"]),
         ulimits=tuple(parse_ulimit(text) for text in flags["ulimit"]),
-        shm_size=DEFAULT_SHM if flags["shm_size"] is None else parse_memory(flags["shm_size"]),
+        shm_size=DEFAULT_SHM if flags["shm_size"] is None else parse_size(flags["shm_size"]),
     )
 
 
@@ -83,7 +83,8 @@ def attached_streams(texts: Iterable[str], *, interactive: bool) -> frozenset[st
     wanted = frozenset(text.lower() for text in texts)
     if unknown := wanted - frozenset(STREAMS):
         raise Invalid(
-            f'invalid argument "{min(unknown)}" for "-a, --attach" flag: valid streams are STDIN, STDOUT and STDERR'
+            f'invalid argument "{min(unknown)}" for "-a, --attach" flag: valid streams are STDIN, STDOUT and '
+            "STDERR"
         )
     return wanted or frozenset(STREAMS if interactive else STREAMS[1:])
 
@@ -98,18 +99,6 @@ def _pids(limit: int | None) -> int | None:
     if limit is None:
         return DEFAULT_PIDS
     return limit if limit > 0 else None
-
-
-def _device(text: str) -> DeviceWish:
-    """Read `--device`: `/dev/host[:/dev/container[:rwm]]`."""
-    source, *rest = text.split(":")
-    target = source
-    if rest and rest[0].startswith("/"):
-        target = rest.pop(0)
-    permissions = rest.pop(0) if rest else "rwm"
-    if rest or not source.startswith("/") or not permissions or not set(permissions) <= set("rwm"):
-        raise Invalid(f"invalid device specification: {text}")
-    return DeviceWish(source=source, target=target, permissions=permissions)
 
 
 def _security(texts: Iterable[str]) -> tuple[bool | None, str | None]:

@@ -6,6 +6,7 @@ import hashlib
 import io
 import os
 import stat
+import subprocess
 import tarfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -163,6 +164,21 @@ def look(root: Path) -> dict[str, Seen]:
             first_name=first.setdefault((status.st_dev, status.st_ino), name),
         )
     return found
+
+
+def umoci_unpack(work: Path, *layers: bytes) -> Path:
+    """The merged tree as umoci makes it."""
+
+    def umoci(*arguments: str) -> None:
+        subprocess.run(["umoci", *arguments], check=True, cwd=work, capture_output=True)
+
+    umoci("init", "--layout", "oci")
+    umoci("new", "--image", "oci:x")
+    for at, content in enumerate(layers):
+        (work / f"{at}.tar").write_bytes(content)
+        umoci("raw", "add-layer", "--image", "oci:x", f"{at}.tar")
+    umoci("unpack", "--image", "oci:x", "bundle")
+    return work / "bundle" / "rootfs"
 
 
 def kinds(root: Path) -> dict[str, str]:

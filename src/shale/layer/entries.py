@@ -176,7 +176,7 @@ class Entries:
         return None
 
     def _target(self, folder: Folder, base: bytes, parts: tuple[bytes, ...], header: Header) -> Folder | None:
-        """The folder that has the target of a hard link; None where there is none, or it goes with what is replaced."""
+        """The folder that has the target of a hard link; None where there is none that stays."""
         if not parts:
             raise InvalidTar(f"{header.name[:80]!r} is a hard link to a folder", header.offset)
         try:

@@ -9,6 +9,7 @@ from contextlib import contextmanager, suppress
 from typing import Final
 
 from shale.errors import Conflict
+from shale.linux.places import is_mount_point
 
 __all__ = ["MountedThere", "NewFile", "named"]
 
@@ -38,14 +39,13 @@ def named(folder: int, base: bytes, *, replaces: bool, shown: str) -> Iterator[b
     if not replaces:
         yield base
         return
+    if is_mount_point(folder, base):
+        # In a copy of a container's mounts the kernel would replace it, and take the mount away.
+        raise MountedThere(f"cannot overwrite {shown}: something is mounted there")
     name = _TEMPORARY + os.urandom(8).hex().encode()
     try:
         yield name
         os.rename(name, base, src_dir_fd=folder, dst_dir_fd=folder)
-    except OSError as failure:
-        if failure.errno == errno.EBUSY:
-            raise MountedThere(f"cannot overwrite {shown}: something is mounted there") from None
-        raise
     finally:
         # Renaming one name of a file to another of its names does nothing.
         with suppress(FileNotFoundError):

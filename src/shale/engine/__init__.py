@@ -3,7 +3,7 @@
 Reading order: `settings` (where things are), `parts`, `engine` (opens them), `images` with `naming` and `verbs`
 (the library's verbs) and `image` (what they return); what the verbs do: `registries`, `policy` and `transfers`,
 `saveformat` and `archives`, `copies`, `download`; `containers` with `rows`, `endverbs`, `runverbs` and
-`runoptions`, `container` and `started` (what they return), `runner` (what runs them), `ancestry`; `follow`
-(progress as an iterator); then what is about no image: `access` (logins, searches), `surroundings` (what is
-configured), `upkeep` (check and repair).
+`runoptions`, `container` and `started` (what they return), `container_files`, `runner` (what runs them),
+`ancestry`; `created`; `follow` (progress as an iterator); then what is about no image: `access` (logins,
+searches), `surroundings` (what is configured), `upkeep` (check and repair).
 """

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
+from typing import Any
 
 import msgspec
 
@@ -29,6 +30,7 @@ from shale.oci.config import Execution, History, RootFS, parse_config
 from shale.oci.document import MAX_CONFIG
 from shale.oci.manifest import Manifest
 from shale.oci.reference import Reference
+from shale.runtime.wishes import VolumeMount, decode_wishes
 from shale.store.ingest import Ingest
 from shale.store.store import Store
 
@@ -129,8 +131,13 @@ class Committer:
 
 
 def _execution(record: ContainerRecord) -> Execution:
-    """How an image of the container is run: as the container."""
-    return msgspec.convert(record.spec.config, Execution)
+    """How an image of the container is run: as the container, which has its volumes."""
+    execution = msgspec.convert(record.spec.config, Execution)
+    mounts = decode_wishes(record.spec.wishes).mounts
+    volumes: dict[str, Any] = {one.target: {} for one in mounts if isinstance(one, VolumeMount)}
+    if not volumes:
+        return execution
+    return msgspec.structs.replace(execution, volumes={**(execution.volumes or {}), **volumes})
 
 
 def _step(record: ContainerRecord, wishes: CommitWishes, *, changed: bool) -> History:

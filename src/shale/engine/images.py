@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from shale.engine.image import Image
+from shale.engine.mountverbs import MountVerbs
 from shale.engine.naming import NameVerbs
 from shale.engine.parts import Parts
 from shale.engine.policy import Policy
@@ -35,7 +36,7 @@ T = TypeVar("T")
 _ALL: Final = "all"
 
 
-class Images(NameVerbs, ArchiveVerbs):
+class Images(NameVerbs, ArchiveVerbs, MountVerbs):
     """The images of one engine's store. Safe to use from threads."""
 
     def __init__(self, parts: Parts) -> None:
@@ -206,7 +207,7 @@ class Images(NameVerbs, ArchiveVerbs):
 
         Raises:
             ImageNotFound: no such image.
-            ImageInUse: several repositories name it.
+            ImageInUse: several repositories name it, or a container or a mount uses it.
         """
         return Remover(self._store, self._host).remove(name, force=force, prune=prune, command=f"rm {name}")
 

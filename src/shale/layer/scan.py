@@ -22,15 +22,14 @@ from shale.layer.header import (
     GNU_SPARSE,
     LONG_LINK,
     LONG_NAME,
-    PLAIN,
     RECORDS,
     REGULAR,
     SYMLINK,
     Header,
     merge,
     parse_block,
-    parse_plain,
 )
+from shale.layer.plain import PLAIN, parse_plain
 from shale.layer.sparse import version
 
 __all__ = ["TarScan"]

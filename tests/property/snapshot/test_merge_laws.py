@@ -42,7 +42,18 @@ def seen(facts: Facts, tars: Sequence[bytes], names: set[Path]) -> tuple[object,
     body = b"" if source is None else tars[source.layer][source.at : source.at + facts.size]
     attributes = sorted(facts.xattrs.items())
     device = (facts.major, facts.minor)
-    return (facts.kind, facts.mode, facts.uid, facts.gid, facts.mtime, facts.link, device, attributes, body, names)
+    return (
+        facts.kind,
+        facts.mode,
+        facts.uid,
+        facts.gid,
+        facts.mtime,
+        facts.link,
+        device,
+        attributes,
+        body,
+        names,
+    )
 
 
 @given(st.integers(min_value=0))

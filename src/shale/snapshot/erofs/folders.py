@@ -15,8 +15,8 @@ from shale.snapshot.erofs.nodes import Folder, Leaf, link_target
 
 __all__ = ["Folders"]
 
-_MOST_LINKS: Final = 40
-"""Symbolic links in one path, as in the kernel (path_resolution(7))."""
+_MOST_LINKS: Final = 255
+"""Symbolic links in one path: as containerd and umoci."""
 
 
 class Folders:
@@ -51,6 +51,27 @@ class Folders:
                 walk.enter(child)
             elif not walk.follow(child):
                 walk.enter(self._made(walk.here, part, offset))
+        return walk.here
+
+    def make_to_hide(self, path: Sequence[bytes], offset: int) -> Folder | None:
+        """The folder of a whiteout: as `make`, but None where something else is in the way, which hides it all.
+
+        Args:
+            path: components, from the root.
+            offset: of the header of the whiteout, for errors.
+
+        Raises:
+            InvalidTar: as `make`.
+        """
+        walk = _Walk(self.root, path, offset)
+        while (part := walk.part()) is not None:
+            child = walk.here.children.get(part)
+            if isinstance(child, Folder):
+                walk.enter(child)
+            elif child is None:
+                return self.make(path, offset)
+            elif not walk.follow(child):
+                return None
         return walk.here
 
     def find(self, path: Sequence[bytes], offset: int) -> Folder | None:

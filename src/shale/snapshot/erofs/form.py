@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import BinaryIO, Final
 
-from shale.errors import Corrupt, Invalid, NotFound
+from shale.errors import Invalid, NotFound
 from shale.linux.durable import disk_errors
 from shale.linux.mount import MountRefused, mount_erofs
 from shale.oci.digest import DiffID

@@ -37,6 +37,8 @@ from shale.snapshot.erofs.nodes import Folder, Leaf, Scattered
 __all__ = ["write_index"]
 
 _OPAQUE: Final = {b"trusted.overlay.opaque": b"y"}
+_ORIGIN: Final = {b"trusted.overlay.origin": b""}
+"""What makes overlay look for whiteouts in a folder that no other layer has."""
 _FOLDER_TYPE: Final = FILE_TYPES[FOLDER >> 12]
 _FIRST: Final = 2 * SLOT
 """The first inode is number 2: programs take number 0 for no file."""
@@ -115,7 +117,7 @@ class _Index:
         return header(self._tar_size, self._at, superblock(first, self._count, self._block(), begin))
 
     def _place(self, record: bytes, length: int = 0) -> int:
-        """Give an inode its place, and return its number; none that fits in a block is cut by the end of one."""
+        """Give an inode its place, and return its number; what fits in a block is not cut by its end."""
         length = length or len(record)
         over = (self._inodes_size & _IN_BLOCK) + length - BLOCK
         if 0 < over < length <= BLOCK:
@@ -130,7 +132,8 @@ class _Index:
 
     def _expect(self, folder: Folder, parent: int | None) -> int:
         """Give a folder's inode its place, to be filled when its children have theirs."""
-        attributes = attribute_block(folder.attributes | _OPAQUE if folder.opaque else folder.attributes)
+        marks = (_OPAQUE if folder.opaque else {}) | (_ORIGIN if folder.hides else {})
+        attributes = attribute_block(folder.attributes | marks if marks else folder.attributes)
         length = INODE + len(attributes)
         whole = length + least_size(folder.children)
         in_line = whole <= BLOCK

@@ -78,9 +78,10 @@ class Folder:
         opaque: whether it hides what layers below have in it.
         alone: whether layers below have nothing in it, whatever they are: it, or one above it, takes the
             place of something else in this layer.
+        hides: whether there are, or were, whiteouts in it.
     """
 
-    __slots__ = ("alone", "attributes", "children", "gid", "mode", "mtime", "opaque", "uid")
+    __slots__ = ("alone", "attributes", "children", "gid", "hides", "mode", "mtime", "opaque", "uid")
 
     def __init__(self, *, alone: bool, opaque: bool = False) -> None:
         self.children: dict[bytes, Node] = {}
@@ -89,6 +90,7 @@ class Folder:
         self.attributes: dict[bytes, bytes] = {}
         self.opaque = opaque
         self.alone = alone
+        self.hides = False
 
 
 Node: TypeAlias = bytes | Leaf | Folder

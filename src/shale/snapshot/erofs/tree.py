@@ -53,7 +53,7 @@ class LayerTree:
     @property
     def loose(self) -> bool:
         """See the class."""
-        # Overlay does not look at marks of the root of a layer: what an opaque one hides must be hidden by name.
+        # Overlay does not look at marks of a layer's root: what an opaque one hides must be hidden by name.
         return self.folders.loose or self._linked_outside or self.folders.root.opaque
 
     def add(self, header: Header, begin: int) -> None:
@@ -84,18 +84,38 @@ class LayerTree:
             self._describe_root(header)
             return
         mark, name = read_mark(path[-1], offset)
-        folder = self._folder(path[:-1], offset)
-        if mark is Mark.OPAQUE:
-            folder.opaque = True
-        elif mark is Mark.REMOVES:
-            self._replace(folder, name, WHITEOUT, offset)
+        if mark is not Mark.NONE:
+            self._hide(path[:-1], None if mark is Mark.OPAQUE else name, offset)
         else:
+            folder = self._folder(path[:-1], offset)
             self._remember(header.name.rstrip(b"/").rpartition(b"/")[0], path[:-1], folder, offset)
             self._put(folder, name, header, begin)
+
+    def _hide(self, path: tuple[bytes, ...], name: bytes | None, offset: int) -> None:
+        """Hide a name, or all names, that layers below have in a folder."""
+        before = self.folders.made
+        folder = self.folders.make_to_hide(path, offset)
+        self._made_since(before, offset)
+        if folder is None:
+            return
+        if name is None:
+            folder.opaque = True
+        else:
+            self._hide_name(folder, name, offset)
+
+    def _hide_name(self, folder: Folder, name: bytes, offset: int) -> None:
+        there = folder.children.get(name)
+        if isinstance(there, Folder):
+            there.opaque = True
+        elif there is None:
+            folder.hides = True
+            self._replace(folder, name, WHITEOUT, offset)
 
     def _put(self, folder: Folder, name: bytes, header: Header, begin: int) -> None:
         if header.kind == tar.DIRECTORY:
             self._directory(folder, name, header)
+        elif header.kind == tar.CHARACTER_DEVICE and header.major == header.minor == 0:
+            self._hide_name(folder, name, header.offset)
         elif header.kind == tar.HARD_LINK:
             self._hard_link(folder, name, header)
         else:
@@ -151,10 +171,13 @@ class LayerTree:
     def _folder(self, path: tuple[bytes, ...], offset: int) -> Folder:
         before = self.folders.made
         folder = self.folders.make(path, offset)
+        self._made_since(before, offset)
+        return folder
+
+    def _made_since(self, before: int, offset: int) -> None:
         if made := self.folders.made - before:
             self._charge(made * (_FOLDER + MAX_COMPONENT // 4), offset)
             self._heads.clear()
-        return folder
 
     def _remember(self, above: bytes, path: tuple[bytes, ...], folder: Folder, offset: int) -> None:
         """Let the next names that begin like this one go the quick way."""

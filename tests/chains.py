@@ -9,6 +9,7 @@ from dataclasses import replace
 from typing import BinaryIO
 
 from mounted_trees import Found
+from shale.snapshot.correction import Correction
 from tar_entries import Entry, archive, file, folder, hardlink, symlink, whiteout
 
 NAMES = (b"a", b"b", b"c", b"d")
@@ -71,6 +72,16 @@ def _entry(chance: random.Random, files: list[bytes]) -> Entry:
     if roll < 0.98:
         return Entry(name, b"6", mode=0o600, mtime=mtime)
     return replace(folder(b".", chance.choice((0o755, 0o711))), mtime=mtime)
+
+
+def correcting_tar(correction: Correction) -> bytes:
+    """A correcting layer, whole."""
+    entries = [
+        Entry(b"/".join(path) or b"./", facts.kind, b"".join(body), facts.mode, facts.uid, facts.gid, facts.mtime,
+              facts.link, facts.xattrs, (facts.major, facts.minor))
+        for path, facts, body in correction.entries()
+    ]  # fmt: skip
+    return archive(*entries)
 
 
 def as_seen(tree: dict[bytes, Found]) -> dict[bytes, Found]:

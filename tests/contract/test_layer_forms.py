@@ -21,6 +21,7 @@ FORMS: list[LayerForm] = [ErofsForm()]
 SECOND = 10**9
 WHITEOUT = (stat.S_IFCHR, 0)
 OPAQUE = (b"trusted.overlay.opaque", b"y")
+ORIGIN = (b"trusted.overlay.origin", b"")
 
 
 @pytest.fixture(params=FORMS, ids=lambda form: str(form.name))
@@ -137,12 +138,12 @@ class TestFiles:
         assert tree[b"g"].xattrs == ()
 
     def test_deep_folders(self, bench: Bench) -> None:
-        deep = b"/".join([b"d"] * 1000)
+        deep = b"/".join([b"d"] * 300)
         built = bench.build(archive(file(deep + b"/f", b"x")))
         assert built.loose
         with bench.mounted(bench.last) as root:
             handle = os.dup(root)
-            for _ in range(1000):
+            for _ in range(300):
                 deeper = os.open("d", os.O_PATH, dir_fd=handle)
                 os.close(handle)
                 handle = deeper
@@ -220,15 +221,27 @@ class TestEntriesOfOneLayer:
     def test_whiteouts(self, bench: Bench) -> None:
         tree = bench.tree(
             archive(
-                folder(b"d"), file(b"d/f"), whiteout(b"d/.wh.f"), whiteout(b"d/.wh.other"), file(b"back"),
-                whiteout(b".wh.back"), file(b"back", b"again"), folder(b"x"), file(b"x/y"), whiteout(b".wh.x"),
-                folder(b".wh.typed"), symlink(b".wh.link", b"/etc"),
+                folder(b"d"), whiteout(b"d/.wh.f"), whiteout(b"d/.wh.f"), whiteout(b".wh.back"),
+                file(b"back", b"x"), folder(b".wh.typed"), symlink(b".wh.link", b"/etc"),
+                Entry(b"zero", b"3", mode=0o600),
             )
         )  # fmt: skip
         gone = {path for path, found in tree.items() if (found.kind, found.device) == WHITEOUT}
-        assert gone == {b"d/f", b"d/other", b"x", b"typed", b"link"}
-        assert tree[b"back"].size == 5
-        assert b"x/y" not in tree
+        assert gone == {b"d/f", b"typed", b"link", b"zero"}
+        assert tree[b"back"].size == 1
+        # Overlay looks for whiteouts only in folders that have this, where a single layer has the folder.
+        assert tree[b"d"].xattrs == (ORIGIN,)
+
+    def test_whiteouts_leave_what_their_own_layer_has(self, bench: Bench) -> None:
+        tree = bench.tree(
+            archive(
+                file(b"f", b"x"), whiteout(b".wh.f"), folder(b"d"), file(b"d/in"), whiteout(b".wh.d"),
+                Entry(b"d", b"3"), Entry(b"f", b"3"), whiteout(b"f/.wh.below"), whiteout(b"f/.wh..wh..opq"),
+            )
+        )  # fmt: skip
+        assert set(tree) == {b"", b"f", b"d", b"d/in"}
+        assert (tree[b"f"].kind, tree[b"f"].size) == (stat.S_IFREG, 1)
+        assert tree[b"d"].xattrs == (OPAQUE,)
 
     def test_opaque_folders_keep_what_the_layer_itself_has(self, bench: Bench) -> None:
         tree = bench.tree(
@@ -301,10 +314,6 @@ class TestEntriesOfOneLayer:
         with bench.mounted(bench.last) as root:
             assert os.stat("f", dir_fd=root).st_size == 0
 
-    def test_a_device_of_number_zero_is_a_whiteout_as_in_docker(self, bench: Bench) -> None:
-        tree = bench.tree(archive(Entry(b"zero", b"3", device=(0, 0), mode=0o600)))
-        assert (tree[b"zero"].kind, tree[b"zero"].device) == WHITEOUT
-
 
 class TestLoose:
     @pytest.mark.parametrize(
@@ -357,9 +366,9 @@ class TestRefused:
         assert os.listdir(bench.folder) == []
 
     def test_links_in_circles(self, bench: Bench) -> None:
-        with pytest.raises(InvalidTar, match="more than 40 symbolic links"):
+        with pytest.raises(InvalidTar, match="more than 255 symbolic links"):
             bench.build(archive(symlink(b"a", b"b"), symlink(b"b", b"a"), file(b"a/f")))
-        with pytest.raises(InvalidTar, match="more than 40 symbolic links"):
+        with pytest.raises(InvalidTar, match="more than 255 symbolic links"):
             bench.build(archive(symlink(b"a", b"a/x"), hardlink(b"h", b"a/f")))
 
     def test_a_hard_link_to_a_folder(self, bench: Bench) -> None:

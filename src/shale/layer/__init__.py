@@ -14,6 +14,6 @@ Reading order: `field` (the text and numbers of a header block), `pax` and `spar
 caller's back), `compressor` (the way back), `verify` (all of it in one pass: what a pull needs to know).
 
 A layer as files: `path` and `whiteout` (what a name means), `limits` (what is too much), `rules` (how it is to
-be written), `apply` (one layer), `entries` (each type), `folders` (the way to each entry), `whiteouts` (what
-hides), `filebody`, `attributes`, `removal`.
+be written), `apply` (one layer), `entries` (each type), `folders` (the way to each entry, with
+`openfolders`), `whiteouts` (what hides), `filebody`, `attributes`.
 """

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import errno
 import os
+from contextlib import suppress
 from typing import Final, NoReturn, Self
 
 from shale.errors import Unsupported
@@ -16,8 +17,9 @@ from shale.layer.attributes import Attributes
 from shale.layer.entries import Entries
 from shale.layer.field import InvalidTar
 from shale.layer.filebody import FileBody
-from shale.layer.folders import Folder, Folders
+from shale.layer.folders import Folders, NotAFolder
 from shale.layer.header import DIRECTORY, Header
+from shale.layer.openfolders import Folder
 from shale.layer.path import MAX_COMPONENT, components
 from shale.layer.rules import Applied, ApplyRules, Whiteouts
 from shale.layer.scan import TarScan
@@ -59,9 +61,7 @@ class TreeWriter:
         self._rules = rules
         merging = rules.whiteouts is Whiteouts.REMOVE
         self._attributes = Attributes(keep_owner=rules.keep_owner)
-        self._folders = Folders(
-            root, fresh=not merging or not os.listdir(root), owned=rules.keep_owner, replaced=self._replaced
-        )
+        self._folders = Folders(root, merging=merging, owned=rules.keep_owner, replaced=self._replaced)
         self._whiteouts: LayerWhiteouts = (
             MergedWhiteouts(self._folders)
             if merging
@@ -106,7 +106,6 @@ class TreeWriter:
         """
         self._scan.close()
         try:
-            self._whiteouts.settle()
             self._folders.settle()
         except OSError as problem:
             self._fail(problem)
@@ -163,20 +162,22 @@ class TreeWriter:
                 raise InvalidTar(f"{header.name[:80]!r} would make the root something else", header.offset)
             self._entries.describe(self._folders.root, header, again=True)
             return True
-        for position, part in enumerate(parts):
-            if part[:4] != PREFIX:
-                continue
-            mark, victim = read_mark(part, header.offset)
-            if mark is Mark.MEANINGLESS:
-                return True
-            if position < len(parts) - 1:
-                raise InvalidTar(f"{header.name[:80]!r} is below a whiteout", header.offset)
-            if mark is Mark.OPAQUE:
-                self._whiteouts.hides(parts[:-1], header.offset)
-            else:
-                self._whiteouts.removes(parts[:-1], victim, header.offset)
+        marks = [read_mark(part, header.offset) for part in parts if part.startswith(PREFIX)]
+        if any(mark is Mark.MEANINGLESS for mark, _ in marks):
             return True
-        return False
+        mark, victim = read_mark(parts[-1], header.offset)
+        if mark is Mark.NONE:
+            return False
+        # What is no folder, and in the way, hides by itself what the mark is about.
+        with suppress(NotAFolder):
+            folder = self._folders.find(parts[:-1], header.offset)
+            if folder is None:
+                folder = self._folders.reach(parts[:-1], header.offset)
+            if mark is Mark.OPAQUE:
+                self._whiteouts.hides(folder)
+            else:
+                self._whiteouts.removes(folder, victim)
+        return True
 
     def _more(self, piece: memoryview) -> None:
         # Entries that are no files may have bodies too: a whiteout with content, say.

@@ -15,8 +15,9 @@ from typing import Final
 
 from shale.errors import Denied
 from shale.layer.field import InvalidTar
-from shale.layer.folders import DEFAULT_ACL, Folder
+from shale.layer.folders import DEFAULT_ACL
 from shale.layer.header import Header
+from shale.layer.openfolders import Folder
 from shale.linux.beneath import change_mode
 from shale.linux.xattr import list_xattrs, remove_xattr, set_xattr
 
@@ -31,8 +32,6 @@ LARGEST_VALUE: Final = 65536
 
 OVERLAY: Final = (b"trusted.overlay.", b"user.overlay.")
 """Orders to overlay: no layer may give them."""
-_HOST: Final = (b"security.selinux",)
-"""A label belongs to the policy of the machine that wrote the layer."""
 _REFUSED: Final = (errno.EPERM, errno.EACCES, errno.EOPNOTSUPP, errno.EINVAL)
 _SET_ID: Final = stat.S_ISUID | stat.S_ISGID
 
@@ -154,7 +153,7 @@ class Attributes:
         """Set the attributes that a header has, but for the one that is returned."""
         later = None
         for attribute, value in header.xattrs.items():
-            if attribute.startswith(OVERLAY) or attribute in _HOST:
+            if attribute.startswith(OVERLAY):
                 continue
             if not attribute or b"\0" in attribute or len(attribute) > LONGEST_ATTRIBUTE:
                 raise InvalidTar(

@@ -9,13 +9,12 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Callable, Mapping
-from contextlib import suppress
 from typing import Final, TypeVar
 
 from shale.layer.attributes import Attributes
 from shale.layer.field import InvalidTar
 from shale.layer.filebody import FileBody
-from shale.layer.folders import Folder, Folders, NotAFolder, join
+from shale.layer.folders import Folders, NotAFolder, join
 from shale.layer.header import (
     BLOCK_DEVICE,
     CHARACTER_DEVICE,
@@ -28,6 +27,7 @@ from shale.layer.header import (
     SYMLINK,
     Header,
 )
+from shale.layer.openfolders import Folder
 from shale.layer.path import components
 from shale.layer.rules import ApplyRules, Whiteouts
 from shale.layer.whiteouts import LayerWhiteouts, is_whiteout
@@ -105,8 +105,7 @@ class Entries:
 
     def _put(self, folder: Folder, base: bytes, make: Callable[[], _T]) -> _T:
         """Make an entry that is no folder, in the place of what this layer or another has there."""
-        if not folder.new:
-            self._folders.touch(join(folder.path, base))
+        self._folders.touch(folder, base)
         try:
             return make()
         except FileExistsError:
@@ -129,8 +128,7 @@ class Entries:
                 again = True
             except NotAFolder:
                 made = self._folders.put_in_place(folder, base)
-        if not folder.new:
-            self._folders.touch(made.path)
+        self._folders.touch(folder, base)
         self.describe(made, header, again=again)
         self.size += _BLOCK
         return None
@@ -161,43 +159,38 @@ class Entries:
                     header.offset,
                 )
             self.loose = True
-            with suppress(FileNotFoundError):
-                self._folders.clear(folder, base)
+            self._folders.clear(folder, base)
             return None
 
-        def link() -> None:
-            if source.descriptor < 0:
-                raise FileNotFoundError(parts[-1])
-            os.link(
+        self._put(
+            folder,
+            base,
+            lambda: os.link(
                 parts[-1],
                 base,
                 src_dir_fd=source.descriptor,
                 dst_dir_fd=folder.descriptor,
                 follow_symlinks=False,
-            )
-
-        try:
-            self._put(folder, base, link)
-        except FileNotFoundError as problem:
-            raise InvalidTar(
-                f"{header.name[:80]!r} takes the place of {header.link[:80]!r}, to which it is a hard link",
-                header.offset,
-            ) from problem
+            ),
+        )
         return None
 
     def _target(self, folder: Folder, base: bytes, parts: tuple[bytes, ...], header: Header) -> Folder | None:
-        """The folder that has the target of a hard link; None where there is no such target."""
+        """The folder that has the target of a hard link; None where there is none, or it goes with what is replaced."""
+        if not parts:
+            raise InvalidTar(f"{header.name[:80]!r} is a hard link to a folder", header.offset)
         try:
             source = self._folders.find(parts[:-1], header.offset, keep=folder)
-            if source is None or not parts:
-                return None
-            found = os.stat(parts[-1], dir_fd=source.descriptor, follow_symlinks=False)
+            found = source and os.stat(parts[-1], dir_fd=source.descriptor, follow_symlinks=False)
         except (FileNotFoundError, NotAFolder):
             return None
-        if stat.S_ISDIR(found.st_mode) or (source is folder and parts[-1] == base):
-            what = "a folder" if stat.S_ISDIR(found.st_mode) else "itself"
-            raise InvalidTar(f"{header.name[:80]!r} is a hard link to {what}", header.offset)
-        return None if is_whiteout(found) and not self._merging else source
+        if not source or not found or is_whiteout(found):
+            return None
+        if stat.S_ISDIR(found.st_mode):
+            raise InvalidTar(f"{header.name[:80]!r} is a hard link to a folder", header.offset)
+        here = join(folder.path, base)
+        goes = (join(source.path, parts[-1]) + b"/").startswith(here + b"/")
+        return None if goes else source
 
     def _device(self, folder: Folder, base: bytes, header: Header) -> FileBody | None:
         if not 0 <= header.major <= _LARGEST_MAJOR or not 0 <= header.minor <= _LARGEST_MINOR:
@@ -206,7 +199,7 @@ class Entries:
             )
         if header.kind == CHARACTER_DEVICE and header.major == header.minor == 0:
             # What overlay would take it for. No stack of layers can show such a device.
-            self._whiteouts.removes_in(folder, base)
+            self._whiteouts.removes(folder, base)
             return None
         if not self._rules.make_devices:
             self._attributes.note(f"the device {header.name[:200]!r} was left out: this user may not make it")

@@ -1,11 +1,8 @@
 """The folders of a tree that is being written: the way to each, and what it shall look like in the end.
 
-Every folder is opened below the descriptor of the one above it and never through a link; a few stay open,
-because entries of one folder stand together. Entries are removed here and nowhere else, so that no open
-descriptor stands for a name that has become something else.
-
-Modes and times of folders are set when everything is in them: what comes into a folder changes its time, and
-an ordinary user cannot write into a folder of mode 0555.
+Entries are removed here and nowhere else, so that no open descriptor stands for a name that has become
+something else. Modes and times of folders are set when everything is in them: what comes into a folder changes
+its time, and an ordinary user cannot write into a folder of mode 0555.
 """
 
 from __future__ import annotations
@@ -13,49 +10,26 @@ from __future__ import annotations
 import errno
 import os
 import stat
-from collections import OrderedDict
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Final, NamedTuple
 
 from shale.layer.field import InvalidTar
-from shale.layer.removal import enter, remove
+from shale.layer.openfolders import Folder, OpenFolders, enter
+from shale.layer.path import MAX_LINKS
+from shale.linux.removal import remove_tree
 from shale.linux.xattr import set_xattr
 
-__all__ = ["Folder", "Folders", "NotAFolder", "join"]
+__all__ = ["DEFAULT_ACL", "Folders", "NotAFolder", "join"]
 
-MOST_OPEN: Final = 64
-"""Folders that stay open: several layers are written at once, and 1024 descriptors are a usual limit."""
-MOST_STEPS: Final = 8192
-"""Components on the way of one name, those of links on it included."""
-MOST_LINKS: Final = 255
-"""Symbolic links on the way of one name: as containerd and umoci."""
 DEFAULT_ACL: Final = b"system.posix_acl_default"
+_MOST_STEPS: Final = 8192
+"""Components on the way of one name, those of links on it included."""
 _IMPLIED: Final = 0o755
-
-
 _NOT_A_FOLDER: Final = (errno.ENOTDIR, errno.ELOOP)
 
 
 class NotAFolder(Exception):
     """Something that is no folder is in the way."""
-
-
-@dataclass(slots=True)
-class Folder:
-    """A folder that is open.
-
-    Attributes:
-        descriptor: to work below; -1 once it was closed, which asking for other folders may do.
-        path: from the root, without links.
-        group: which new entries in it get.
-        new: whether all that is in it was put there by this layer.
-    """
-
-    descriptor: int
-    path: bytes
-    group: int
-    new: bool
 
 
 class _Look(NamedTuple):
@@ -71,52 +45,46 @@ class Folders:
 
     Args:
         root: descriptor of the root; it stays the caller's.
-        fresh: whether nothing is in it that this layer did not put there.
-        replaced: called with each folder that was made in the place of something else.
+        merging: whether earlier layers are in the tree. Else layers below are elsewhere, and overlay shows
+            what they have in a folder unless it is opaque.
         owned: whether a folder that is made unasked belongs to 0:0, not to whoever runs this.
+        replaced: called with each folder that was made in the place of something else.
 
     Attributes:
         root: the root.
-        implied: whether any folder was made only because something is in it.
-        put: the paths that this layer has put in folders that are not `new`, and those above them.
-        new: the paths of folders in which everything is of this layer. A path that is once in it stays: what
-            is removed there can come back only from this layer.
+        implied: whether a folder was made only because something is in it, and layers below may have it too.
+        put: when merging, the paths that this layer has put in folders that are not `new`, and those above.
         cleared: how many entries were removed: a path that led somewhere before may now lead elsewhere.
     """
 
-    def __init__(self, root: int, *, fresh: bool, owned: bool, replaced: Callable[[Folder], None]) -> None:
+    def __init__(self, root: int, *, merging: bool, owned: bool, replaced: Callable[[Folder], None]) -> None:
         found = os.fstat(root)
-        self._replaced = replaced
         self.implied = False
         self.cleared = 0
         self.put: set[bytes] = set()
-        self.new: set[bytes] = {b""} if fresh else set()
+        # Folders in which layers below have nothing. They stay so: what is removed there can only come back
+        # from this layer.
+        self._new: set[bytes] = set()
+        self._merging = merging
         self._owned = owned
-        self._kept: Folder | None = None
+        self._replaced = replaced
         self._uid, self._gid = os.geteuid(), os.getegid()
-        self._open: OrderedDict[bytes, Folder] = OrderedDict()
-        self._looks: dict[bytes, _Look] = {}
+        self._open = OpenFolders()
+        self._kept: Folder | None = None
         opened = os.open(b".", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC, dir_fd=root)
-        self.root = Folder(opened, b"", self._group(found), fresh)
-        self._looks[b""] = _Look(None, found.st_mtime_ns)
+        self.root = Folder(opened, b"", self._group(found), merging and not os.listdir(opened))
+        self._looks: dict[bytes, _Look] = {b"": _Look(None, found.st_mtime_ns)}
 
     def close(self) -> None:
         """Close all descriptors."""
-        for folder in (*self._open.values(), self.root):
-            _close(folder)
-        self._open.clear()
+        self._open.close_from(b"")
+        self.root.close()
 
     def clear(self, folder: Folder, name: bytes) -> None:
-        """Remove an entry of a folder, and all that is in it.
-
-        Raises:
-            FileNotFoundError: there is none.
-        """
-        path = join(folder.path, name)
+        """Remove an entry of a folder, and all that is in it; nothing of that name is fine."""
         self.cleared += 1
-        for other in [one for one in self._open if one == path or one.startswith(path + b"/")]:
-            _close(self._open.pop(other))
-        remove(folder.descriptor, name)
+        self._open.close_from(join(folder.path, name))
+        remove_tree(folder.descriptor, os.fsdecode(name))
 
     def reach(self, parts: Sequence[bytes], offset: int) -> Folder:
         """The folder of a path, made where it is missing, links followed as if the root were `/`.
@@ -151,27 +119,28 @@ class Folders:
         while todo:
             name = todo.pop()
             steps += 1
+            target = None
             try:
                 folder = self.above(folder) if name == b".." else self.below(folder, name)
                 continue
             except FileNotFoundError:
-                if not make:
-                    return None
-                folder = self._imply(folder, name)
-                continue
+                in_the_way = False
             except NotAFolder:
+                in_the_way = True
                 target = _target(folder, name)
-                if target is None and not make:
-                    raise
-            if target is None:
-                folder = self._imply(folder, name, instead=True)
-                continue
-            links += 1
-            if links > MOST_LINKS or steps > MOST_STEPS:
-                raise InvalidTar(f"too many symbolic links on the way to {b'/'.join(parts)[:80]!r}", offset)
-            if target.startswith(b"/"):
-                folder = self.root
-            todo += [part for part in reversed(target.split(b"/")) if part not in (b"", b".")]
+            if target is not None:
+                links += 1
+                if links > MAX_LINKS or steps > _MOST_STEPS:
+                    raise InvalidTar(f"too many symbolic links on the way to {b'/'.join(parts)[:80]!r}", offset)
+                if target.startswith(b"/"):
+                    folder = self.root
+                todo += [part for part in reversed(target.split(b"/")) if part not in (b"", b".")]
+            elif make:
+                folder = self._imply(folder, name, in_the_way=in_the_way)
+            elif in_the_way:
+                raise NotAFolder
+            else:
+                return None
         return folder
 
     def below(self, folder: Folder, name: bytes) -> Folder:
@@ -184,7 +153,6 @@ class Folders:
         path = join(folder.path, name)
         known = self._open.get(path)
         if known is not None:
-            self._open.move_to_end(path)
             return known
         try:
             opened, found = enter(folder.descriptor, name)
@@ -192,15 +160,12 @@ class Folders:
             if problem.errno in _NOT_A_FOLDER:
                 raise NotAFolder from problem
             raise
-        new = folder.new or path in self.new
         mode = stat.S_IMODE(found.st_mode)
         if path not in self._looks:
             self._looks[path] = _Look(mode if mode & 0o700 != 0o700 else None, found.st_mtime_ns)
-        known = self._open[path] = Folder(opened, path, self._group(found), new)
-        if len(self._open) > MOST_OPEN:
-            oldest = next(one for one in self._open.values() if one is not self._kept)
-            _close(self._open.pop(oldest.path))
-        return known
+        made = Folder(opened, path, self._group(found), folder.new or path in self._new)
+        self._open.add(made, self._kept)
+        return made
 
     def above(self, folder: Folder) -> Folder:
         """The folder that a folder is in; of the root itself."""
@@ -218,15 +183,11 @@ class Folders:
         return folder
 
     def _nearest(self, path: bytes) -> tuple[Folder, list[bytes]]:
-        """The deepest open folder on a path, and the components from there on, the first one last.
-
-        A path by which a folder is open has no links in it: it was opened component by component.
-        """
+        """The deepest open folder on a path, and the components from there on, the first one last."""
         todo: list[bytes] = []
         while path:
             known = self._open.get(path)
             if known is not None:
-                self._open.move_to_end(path)
                 return known, todo
             path, _, name = path.rpartition(b"/")
             todo.append(name)
@@ -240,21 +201,30 @@ class Folders:
         """
         os.mkdir(name, 0o700, dir_fd=folder.descriptor)
         path = join(folder.path, name)
-        if not folder.new:
-            self.new.add(path)
-            self.touch(path)
         self._looks[path] = _Look(_IMPLIED, 0)
+        if self._merging and not folder.new:
+            self._new.add(path)
+        self.touch(folder, name)
         return self.below(folder, name)
 
     def put_in_place(self, folder: Folder, name: bytes) -> Folder:
         """Make a folder in the place of something that is none."""
         self.clear(folder, name)
+        self._new.add(join(folder.path, name))
         made = self.make(folder, name)
         self._replaced(made)
         return made
 
-    def touch(self, path: bytes) -> None:
-        """Note that a path is of this layer, and with it those above."""
+    def renew(self, folder: Folder) -> None:
+        """Note that what layers below had in a folder is gone."""
+        folder.new = True
+        self._new.add(folder.path)
+
+    def touch(self, folder: Folder, name: bytes) -> None:
+        """Note that an entry is of this layer, and with it those above."""
+        if not self._merging or folder.new:
+            return
+        path = join(folder.path, name)
         while path and path not in self.put:
             self.put.add(path)
             path = path.rpartition(b"/")[0]
@@ -284,9 +254,9 @@ class Folders:
                 os.fchmod(folder.descriptor, mode)
             os.utime(folder.descriptor, ns=(mtime, mtime))
 
-    def _imply(self, folder: Folder, name: bytes, *, instead: bool = False) -> Folder:
-        self.implied = True
-        made = self.put_in_place(folder, name) if instead else self.make(folder, name)
+    def _imply(self, folder: Folder, name: bytes, *, in_the_way: bool) -> Folder:
+        self.implied |= not folder.new and not in_the_way
+        made = self.put_in_place(folder, name) if in_the_way else self.make(folder, name)
         if self._owned and (self._uid, made.group) != (0, 0):
             os.fchown(made.descriptor, 0, 0)
         return made
@@ -298,12 +268,6 @@ class Folders:
 def join(path: bytes, name: bytes) -> bytes:
     """The path of an entry of a folder."""
     return path + b"/" + name if path else name
-
-
-def _close(folder: Folder) -> None:
-    if folder.descriptor >= 0:
-        os.close(folder.descriptor)
-        folder.descriptor = -1
 
 
 def _target(folder: Folder, name: bytes) -> bytes | None:

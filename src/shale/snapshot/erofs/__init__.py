@@ -15,7 +15,7 @@ Specification: docs/layers.md; Linux fs/erofs/erofs_fs.h.
 
 Reading order: `layout` (the bytes of EROFS), `attributes` (extended attributes that are kept), `nodes` (what
 the model is made of), `records` (an entry becomes an inode), `folders` (where it belongs), `tree` (what
-entries do to each other), `listing` and `chunks` (folders and sparse files on disk), `index` (the model is
-written), `image` (the file), `builder` (all of it while a tar streams by), `section` (the tar inside),
-`form` (the port).
+entries do to each other), `listing` and `chunks` (folders and sparse files on disk), `inodes`, `index` (the
+model is written), `image` (the file), `remains` (what stands behind the end of a file), `builder` (all of it
+while a tar streams by), `section` (the tar inside), `comparison` (is it still good?), `form` (the port).
 """

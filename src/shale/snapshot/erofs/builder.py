@@ -10,7 +10,9 @@ from shale.layer.header import Header
 from shale.layer.scan import TarScan
 from shale.linux.durable import disk_errors
 from shale.snapshot.erofs.image import ImageWriter
-from shale.snapshot.erofs.index import write_index
+from shale.snapshot.erofs.index import Tar, write_index
+from shale.snapshot.erofs.layout import BLOCK
+from shale.snapshot.erofs.remains import Remains
 from shale.snapshot.erofs.tree import LayerTree
 from shale.snapshot.form import Built
 
@@ -26,6 +28,7 @@ class LayerModel:
 
     def __init__(self) -> None:
         self.tree = LayerTree()
+        self._remains = Remains()
         self._scan = TarScan(self._entry)
 
     @property
@@ -39,7 +42,9 @@ class LayerModel:
         Raises:
             InvalidTar: they are no archive, or none that a layer can be made of.
         """
+        at = self._scan.position
         self._scan.feed(piece)
+        self._remains.look(piece, at)
 
     def finish(self, read: Callable[[int, int], bytes], write: Callable[[bytes], None]) -> bytes:
         """Say that the tar has ended; `write` is given the index that follows it.
@@ -55,10 +60,14 @@ class LayerModel:
             TruncatedTar, InvalidTar: the tar is not at its end, or needs more than a layer may have.
         """
         self._scan.close()
-        return write_index(self.tree.folders.root, self._scan.position, read, write)
+        tar = Tar(self._scan.position, read, self._remains.found)
+        return write_index(self.tree.folders.root, tar, write)
 
     def _entry(self, entry: Header) -> None:
-        self.tree.add(entry, self._scan.position)
+        begin = self._scan.position
+        self.tree.add(entry, begin)
+        if entry.stored % BLOCK and entry.extents is None:
+            self._remains.expect(begin, begin + entry.stored)
 
 
 class ErofsBuilder:

@@ -2,25 +2,22 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from typing import BinaryIO, Final
+from typing import BinaryIO
 
-from shale.errors import Invalid, NotFound
+from shale.errors import NotFound
 from shale.linux.durable import disk_errors
 from shale.linux.mount import MountRefused, mount_erofs
 from shale.oci.digest import DiffID
-from shale.snapshot.erofs.builder import ErofsBuilder, LayerModel
-from shale.snapshot.erofs.image import read_exactly
+from shale.snapshot.erofs.builder import ErofsBuilder
+from shale.snapshot.erofs.comparison import compare_layer
 from shale.snapshot.erofs.layout import HEADER, read_header
 from shale.snapshot.erofs.section import open_section
 from shale.snapshot.form import LayerDamaged
 
 __all__ = ["ErofsForm", "LayerMissing"]
-
-_PIECE: Final = 1 << 20
 
 
 class LayerMissing(NotFound):
@@ -80,7 +77,7 @@ class ErofsForm:
         with _opened(folder, name) as file:
             tar_size, size = _sizes(file, name)
             with disk_errors(f"reading the layer {name}"):
-                _verify(file, name, tar_size, size, diff_id)
+                compare_layer(file, name, tar_size, size, diff_id)
 
     def sync(self, folder: int, name: str) -> None:
         """See `LayerForm`.
@@ -124,58 +121,3 @@ def _sizes(file: int, name: str) -> tuple[int, int]:
         if sizes is None or os.fstat(file).st_size != sizes[1]:
             raise LayerDamaged(f"the layer {name} was not finished, or has lost a part")
     return sizes
-
-
-def _verify(file: int, name: str, tar_size: int, size: int, diff_id: DiffID) -> None:
-    hasher = hashlib.new(diff_id.algorithm)
-    model = LayerModel()
-    flaw: Invalid | None = None
-    for at in range(0, tar_size, _PIECE):
-        piece = read_exactly(file, HEADER + at, min(_PIECE, tar_size - at))
-        hasher.update(piece)
-        if flaw is None:
-            try:
-                model.feed(piece)
-            except Invalid as error:
-                flaw = error
-    if DiffID.from_hasher(diff_id.algorithm, hasher) != diff_id:
-        raise LayerDamaged(f"the layer {name} holds another tar than {diff_id}")
-    comparison = _Comparison(file, name, HEADER + tar_size)
-    try:
-        if flaw is not None:
-            raise flaw
-        header = model.finish(
-            lambda offset, length: read_exactly(file, HEADER + offset, length), comparison.take
-        )
-    except Invalid as error:
-        raise LayerDamaged(f"the layer {name} is made of a tar that is none: {error.message}") from error
-    comparison.finish(size)
-    if read_exactly(file, 0, HEADER) != header:
-        raise LayerDamaged(f"the layer {name} has another header than its tar gives")
-
-
-class _Comparison:
-    """Compares bytes with those of a file, in order."""
-
-    def __init__(self, file: int, name: str, at: int) -> None:
-        self._file = file
-        self._name = name
-        self._at = at
-        self._pending = bytearray()
-
-    def take(self, expected: bytes) -> None:
-        self._pending += expected
-        if len(self._pending) >= _PIECE:
-            self._compare()
-
-    def finish(self, size: int) -> None:
-        self._compare()
-        if self._at != size:
-            raise LayerDamaged(f"the layer {self._name} has another size than its tar gives")
-
-    def _compare(self) -> None:
-        expected, self._pending = bytes(self._pending), bytearray()
-        found = os.pread(self._file, len(expected), self._at)
-        if found != expected:
-            raise LayerDamaged(f"the layer {self._name} has another index than its tar gives")
-        self._at += len(expected)

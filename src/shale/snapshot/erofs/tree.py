@@ -32,13 +32,17 @@ _SPECIAL: Final = (b"", b".", b"..")
 class LayerTree:
     """One layer, as far as its entries have come. Not for use by two threads at once.
 
+    Args:
+        memory: bytes that the model may take.
+
     Attributes:
         folders: the model, from the root.
         loose: whether the layer depends on those below it in a way that overlay does not know.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, memory: int = _MOST_MEMORY) -> None:
         self.folders = Folders()
+        self._most_memory = memory
         self._records = Records()
         self._linked_outside = False
         self._memory = 0
@@ -176,7 +180,7 @@ class LayerTree:
 
     def _made_since(self, before: int, offset: int) -> None:
         if made := self.folders.made - before:
-            self._charge(made * (_FOLDER + MAX_COMPONENT // 4), offset)
+            self._charge(made * (_FOLDER + MAX_COMPONENT), offset)
             self._heads.clear()
 
     def _remember(self, above: bytes, path: tuple[bytes, ...], folder: Folder, offset: int) -> None:
@@ -188,5 +192,7 @@ class LayerTree:
 
     def _charge(self, memory: int, offset: int) -> None:
         self._memory += memory
-        if self._memory > _MOST_MEMORY:
-            raise InvalidTar("the layer has more entries than fit in 1 GiB of memory", offset)
+        if self._memory > self._most_memory:
+            raise InvalidTar(
+                f"the layer has more entries than fit in {self._most_memory >> 20} MiB of memory", offset
+            )

@@ -59,6 +59,11 @@ OPQ = ".wh..wh..opq"
             {"f", "l", "d", "d/new", "d/2"},
         ),
         ((file("d/sub/new"), file(".wh.d")), None, {"f", "l", "d", "d/sub", "d/sub/new"}),
+        (
+            (file("d/" + OPQ), file("d/new"), file(".wh.d")),
+            {"d": "opaque", "d/new": "file"},
+            {"f", "l", "d", "d/new"},
+        ),
         # In a folder that is not there, or cannot be.
         (
             (file("n/.wh.x"),),

@@ -64,6 +64,12 @@ OPQ = ".wh..wh..opq"
             {"d": "opaque", "d/new": "file"},
             {"f", "l", "d", "d/new"},
         ),
+        # Of a link that the entry before went through.
+        (
+            (file("l/1"), file(".wh.l"), file("l/2")),
+            None,
+            {"f", "l", "l/2", "d", "d/1", "d/old", "d/sub", "d/sub/old"},
+        ),
         # In a folder that is not there, or cannot be.
         (
             (file("n/.wh.x"),),

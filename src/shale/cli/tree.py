@@ -35,6 +35,7 @@ GROUPS: Final[dict[str, tuple[str, dict[str, Entry]]]] = {
             "list": Entry("image_ls", "List images", hidden=True),
             "load": Entry("image_load", "Load an image from a tar archive or STDIN"),
             "ls": Entry("image_ls", "List images"),
+            "mount": Entry("image_mount", "Mount images read-only, or list those that are mounted"),
             "prune": Entry("image_prune", "Remove unused images"),
             "pull": Entry("image_pull", "Download an image from a registry"),
             "push": Entry("image_push", "Upload an image to a registry"),
@@ -46,6 +47,9 @@ GROUPS: Final[dict[str, tuple[str, dict[str, Entry]]]] = {
                 "image_save", "Save one or more images to a tar archive (streamed to STDOUT by default)"
             ),
             "tag": Entry("image_tag", "Create a tag TARGET_IMAGE that refers to SOURCE_IMAGE"),
+            "umount": Entry("image_umount", "Unmount images"),
+            "unmount": Entry("image_umount", "Unmount images", hidden=True),
+            "unpack": Entry("image_unpack", "Write the files of an image into a folder"),
             "untag": Entry("image_untag", "Remove a tag and keep the image"),
         },
     ),

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Self
 
 from shale.engine.parts import Parts
 from shale.engine.settings import Settings, settings_from
+from shale.engine.snapshotting import Snapshotting
 from shale.store.store import Store, open_store
 
 if TYPE_CHECKING:
@@ -28,7 +29,7 @@ class Engine:
     Attributes:
         settings: where things are.
         store: the parts of the store.
-        parts: both, for whoever builds further verbs.
+        parts: all of them, for whoever builds further verbs.
     """
 
     def __init__(self, settings: Settings) -> None:
@@ -44,7 +45,7 @@ class Engine:
         self._stack = ExitStack()
         self.settings = settings
         self.store: Store = self._stack.enter_context(open_store(settings.root))
-        self.parts = Parts(settings, self.store)
+        self.parts = Parts(settings, self.store, Snapshotting(self.store))
 
     @classmethod
     def open(cls, root: Path | str | None = None, environ: Mapping[str, str] | None = None) -> Self:

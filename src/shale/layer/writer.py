@@ -19,9 +19,11 @@ from shale.layer.field import BLOCK, checksums, padding
 from shale.layer.header import DIRECTORY, RECORDS, REGULAR
 from shale.layer.pax import format_records
 
-__all__ = ["TarWriter"]
+__all__ = ["END", "TarWriter", "header_of"]
 
-_PIECE: Final = 1 << 20
+END: Final = bytes(2 * BLOCK)
+"""What an archive ends with."""
+
 _NAME: Final = 100
 _PREFIX: Final = 155
 _SMALL: Final = 0o7777777
@@ -59,7 +61,7 @@ class TarWriter:
         """
         self.entries += 1
         size = entry.size if entry.kind == REGULAR else 0
-        self._emit(_header(entry, size))
+        self._emit(header_of(entry))
         left = size
         for piece in body:
             left -= len(piece)
@@ -73,11 +75,15 @@ class TarWriter:
 
     def finish(self) -> None:
         """Write the end of the archive."""
-        self._emit(bytes(2 * BLOCK))
+        self._emit(END)
 
 
-def _header(entry: TreeEntry, size: int) -> bytes:
-    """The header of an entry, with a pax header before it where one is needed."""
+def header_of(entry: TreeEntry) -> bytes:
+    """The header of an entry, with a pax header before it where one is needed.
+
+    The bytes of a regular file follow it, `entry.size` of them, and `padding` of zeros.
+    """
+    size = entry.size if entry.kind == REGULAR else 0
     records: dict[bytes, bytes] = {}
     name = (entry.path or b".") + b"/" if entry.kind == DIRECTORY else entry.path
     prefix, short = _split(name)

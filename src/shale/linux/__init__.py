@@ -8,6 +8,7 @@ Reading order:
 - `beneath`: opening a path below a folder and never outside
 - `xattr`: extended attributes of anything
 - `removal`: a tree of files that somebody else made
+- `copyfile`: the bytes of a file, shared where the file system can
 - mounts: `mounterrors` (why not), `fscontext` (a file system being put together), `loop` (a file as a block
   device), `places` (where mounts are), `privatemounts` (where nobody sees them), `overlaymount` (directories on
   top of each other), `mount` (the door to these)

@@ -29,6 +29,11 @@ class Difference:
         """Whether the trees are the same."""
         return not self.folders
 
+    @property
+    def holes(self) -> int:
+        """Bytes that the files have and no tar stores."""
+        return sum(facts.size - facts.source.stored for facts, _ in self.files if facts.source)
+
 
 _NOTHING = Node(Facts(b""))
 

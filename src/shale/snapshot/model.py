@@ -10,17 +10,21 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
-from shale.errors import Invalid
+from shale.errors import Exhausted, Invalid
 from shale.layer.header import DIRECTORY, SYMLINK
 from shale.snapshot.facts import IMPLIED, Facts
 
-__all__ = ["Node", "Path", "Spot", "TooManyLinks", "Tree", "lay"]
+__all__ = ["ChainTooLarge", "Node", "Path", "Spot", "TooManyLinks", "Tree", "lay"]
 
 Path = tuple[bytes, ...]
 """Components from the root down, none of them empty, `.` or `..`."""
 
-_MAX_LINKS: Final = 255
+_MOST_LINKS: Final = 255
 """Symbolic links on one path: as containerd and umoci."""
+_MOST_STEPS: Final = 8192
+"""Components on one path, those of links on it included."""
+_MOST_NODES: Final = 2_000_000
+"""Names in one tree: some 500 MB of memory. Only what matters is in it, which is far less in any real chain."""
 
 
 class TooManyLinks(Invalid):
@@ -31,6 +35,16 @@ class TooManyLinks(Invalid):
 
 
 _WHITEOUT: Final = Facts(b"")
+
+
+class ChainTooLarge(Exhausted):
+    """Too much of a chain depends on what its layers mean together."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            f"the layers of an image depend on each other in more than {_MOST_NODES} names,"
+            " which is more than is kept in memory"
+        )
 
 
 @dataclass(slots=True, eq=False)
@@ -46,8 +60,11 @@ class Node:
 
     facts: Facts
     layer: int = 0
-    children: dict[bytes, Node] = field(default_factory=dict)
+    children: dict[bytes, Node] = field(init=False)
     opaque: bool = False
+
+    def __post_init__(self) -> None:
+        self.children = {} if self.is_folder else _NO_CHILDREN
 
     @property
     def is_folder(self) -> bool:
@@ -58,6 +75,10 @@ class Node:
     def is_whiteout(self) -> bool:
         """Whether it only says that there is nothing."""
         return self.facts is _WHITEOUT
+
+
+_NO_CHILDREN: Final[dict[bytes, Node]] = {}
+"""Shared by all that are no folders, and never written to."""
 
 
 class Spot(NamedTuple):
@@ -89,6 +110,7 @@ class Tree:
         self.root = Node(IMPLIED)
         self.own = own
         self.layer = 0
+        self._made = 0
 
     def enter(self, path: Path) -> tuple[Node, Spot]:
         """The folder at a path; what is missing on the way is made, what is in the way replaced.
@@ -162,14 +184,14 @@ class Tree:
         if target is None:
             folder.children.pop(name, None)
         else:
-            folder.children[name] = Node(target.facts, self.layer)
+            self._put(folder, name, Node(target.facts, self.layer))
 
     def remove(self, folder: Node, name: bytes) -> None:
         """Take a whiteout of a name: of what layers below have there, not of what this one has."""
         found = folder.children.get(name)
         if found is None or (not self.own and found.layer != self.layer):
             if self.own:
-                folder.children[name] = Node(_WHITEOUT)
+                self._put(folder, name, Node(_WHITEOUT))
             else:
                 folder.children.pop(name, None)
         elif found.is_folder:
@@ -192,8 +214,14 @@ class Tree:
     def _place(self, folder: Node, name: bytes, facts: Facts) -> Node:
         # A folder in the place of something else hides all that was there.
         opaque = self.own and facts.kind == DIRECTORY and name in folder.children
-        made = folder.children[name] = Node(facts, self.layer, opaque=opaque)
-        return made
+        return self._put(folder, name, Node(facts, self.layer, opaque=opaque))
+
+    def _put(self, folder: Node, name: bytes, node: Node) -> Node:
+        self._made += 1
+        if self._made > _MOST_NODES:
+            raise ChainTooLarge
+        folder.children[name] = node
+        return node
 
 
 class _Walk:
@@ -204,7 +232,7 @@ class _Walk:
         self._names: list[bytes] = []
         self._todo = list(reversed(path))
         self._whole = path
-        self._links = 0
+        self._links = self._steps = 0
         self.passed: list[Path] = []
 
     @property
@@ -221,6 +249,9 @@ class _Walk:
     def __next__(self) -> bytes:
         """The next component that is no link: look for it in `folder`, then go `into` what is there."""
         while self._todo:
+            self._steps += 1
+            if self._steps > _MOST_STEPS:
+                raise TooManyLinks(self._whole)
             name = self._todo.pop()
             if name in (b"", b"."):
                 continue
@@ -239,7 +270,7 @@ class _Walk:
 
     def _follow(self, target: bytes) -> None:
         self._links += 1
-        if self._links > _MAX_LINKS:
+        if self._links > _MOST_LINKS:
             raise TooManyLinks(self._whole)
         if target.startswith(b"/"):
             self._names.clear()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from shale.engine.settings import Settings
+from shale.engine.snapshotting import Snapshotting
 from shale.store.store import Store
 
 __all__ = ["Parts"]
@@ -17,7 +18,9 @@ class Parts:
     Attributes:
         settings: where things are.
         store: the parts of the store.
+        snapshotting: what makes file systems of its layers.
     """
 
     settings: Settings
     store: Store
+    snapshotting: Snapshotting

@@ -30,6 +30,7 @@ _COUNTS: Final = {
     "Blobs": "SELECT count(*) FROM blobs",
     "BlobBytes": "SELECT coalesce(sum(size), 0) FROM blobs",
     "Leases": "SELECT count(*) FROM leases",
+    "MountableLayers": "SELECT count(*) FROM unpacked",
 }
 
 
@@ -49,6 +50,7 @@ def command(session: Session, *, template: str) -> None:  # noqa: D103 - the hel
         "DebugMode": session.debug,
         "Root": str(settings.root),
         **_counts(session.engine),
+        **_layer_form(session.engine),
         "Platform": str(settings.host),
         "KernelVersion": machine.release,
         "Python": sys.version.split()[0],
@@ -75,6 +77,11 @@ def _counts(engine: Engine) -> dict[str, object]:
         return {name: tx.rows(question)[0][0] for name, question in _COUNTS.items()}
 
 
+def _layer_form(engine: Engine) -> dict[str, object]:
+    verdict = engine.parts.snapshotting.verdict()
+    return {"LayerForm": verdict.name, "LayerFormReason": verdict.reason}
+
+
 def _text(fields: Mapping[str, object]) -> str:
     size = fields["BlobBytes"]
     assert isinstance(size, int)
@@ -87,6 +94,8 @@ def _text(fields: Mapping[str, object]) -> str:
         f" Root: {fields['Root']}",
         *(f" {name}: {fields[name]}" for name in ("Images", "Names", "Manifests", "Layers")),
         f" Blobs: {fields['Blobs']} ({human_size(size)})",
+        f" Mountable Layers: {fields['MountableLayers']}",
+        f" Layer Form: {fields['LayerForm']} ({fields['LayerFormReason']})",
         f" Operations under way: {fields['Leases']}",
         f" Backing Filesystem: {_free(Path(str(fields['Root'])))} free",
         "",

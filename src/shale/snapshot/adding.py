@@ -21,7 +21,8 @@ from shale.layer.path import components
 from shale.layer.whiteout import AUFS, Mark, read_mark
 from shale.snapshot.facts import read_facts
 from shale.snapshot.interest import Interest
-from shale.snapshot.model import Node, Path, Spot, TooManyLinks, Tree
+from shale.snapshot.model import Spot, Tree
+from shale.snapshot.walk import Node, Path, TooManyLinks
 
 __all__ = ["Adding", "DanglingLink", "LinkedFolder"]
 

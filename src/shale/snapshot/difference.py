@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from shale.snapshot.facts import Facts
-from shale.snapshot.model import Node, Path, Tree
+from shale.snapshot.model import Tree
+from shale.snapshot.walk import Node, Path
 
 __all__ = ["Difference", "difference"]
 

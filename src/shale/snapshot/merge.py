@@ -19,7 +19,8 @@ from shale.snapshot.correction import Correction
 from shale.snapshot.difference import difference
 from shale.snapshot.entries import OpenTar, read_entries
 from shale.snapshot.interest import Interest
-from shale.snapshot.model import Path, Tree, lay
+from shale.snapshot.model import Tree, lay
+from shale.snapshot.walk import Path
 
 __all__ = ["TooManyHoles", "correct"]
 

@@ -7,34 +7,17 @@ whiteouts and opaque folders; `lay` puts it on top of others as overlay does. do
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
-from shale.errors import Exhausted, Invalid
-from shale.layer.header import DIRECTORY, SYMLINK
+from shale.errors import Exhausted
+from shale.layer.header import DIRECTORY
 from shale.snapshot.facts import IMPLIED, Facts
+from shale.snapshot.walk import WHITEOUT, Node, Path, Walk
 
-__all__ = ["ChainTooLarge", "Node", "Path", "Spot", "TooManyLinks", "Tree", "lay"]
+__all__ = ["ChainTooLarge", "Spot", "Tree", "lay"]
 
-Path = tuple[bytes, ...]
-"""Components from the root down, none of them empty, `.` or `..`."""
-
-_MOST_LINKS: Final = 255
-"""Symbolic links on one path: as containerd and umoci."""
-_MOST_STEPS: Final = 8192
-"""Components on one path, those of links on it included."""
 _MOST_NODES: Final = 2_000_000
 """Names in one tree: some 500 MB of memory. Only what matters is in it, which is far less in any real chain."""
-
-
-class TooManyLinks(Invalid):
-    """The symbolic links on the path of an entry lead on and on."""
-
-    def __init__(self, path: Path) -> None:
-        super().__init__(f"the symbolic links on the path {b'/'.join(path)[:80]!r} of a layer lead on and on")
-
-
-_WHITEOUT: Final = Facts(b"")
 
 
 class ChainTooLarge(Exhausted):
@@ -45,40 +28,6 @@ class ChainTooLarge(Exhausted):
             f"the layers of an image depend on each other in more than {_MOST_NODES} names,"
             " which is more than is kept in memory"
         )
-
-
-@dataclass(slots=True, eq=False)
-class Node:
-    """A name's end: a folder, or a file that may have further names in the same tree.
-
-    Attributes:
-        facts: what it is.
-        children: of a folder, by name.
-        layer: the layer that last had an entry for it, or in it.
-        opaque: whether a folder hides what layers below have in it.
-    """
-
-    facts: Facts
-    layer: int = 0
-    children: dict[bytes, Node] = field(init=False)
-    opaque: bool = False
-
-    def __post_init__(self) -> None:
-        self.children = {} if self.is_folder else _NO_CHILDREN
-
-    @property
-    def is_folder(self) -> bool:
-        """Whether it can have entries."""
-        return self.facts.kind == DIRECTORY
-
-    @property
-    def is_whiteout(self) -> bool:
-        """Whether it only says that there is nothing."""
-        return self.facts is _WHITEOUT
-
-
-_NO_CHILDREN: Final[dict[bytes, Node]] = {}
-"""Shared by all that are no folders, and never written to."""
 
 
 class Spot(NamedTuple):
@@ -118,7 +67,7 @@ class Tree:
         Raises:
             TooManyLinks: it leads through too many symbolic links.
         """
-        walk = _Walk(self.root, path)
+        walk = Walk(self.root, path)
         for name in walk:
             found = walk.folder.children.get(name)
             if found is None or not found.is_folder:
@@ -138,7 +87,7 @@ class Tree:
 
     def _look(self, path: Path) -> Spot:
         """As `look`; where something else is in the way, that is what is found."""
-        walk = _Walk(self.root, path)
+        walk = Walk(self.root, path)
         for name in walk:
             found = walk.folder.children.get(name)
             if found is None or not found.is_folder:
@@ -191,7 +140,7 @@ class Tree:
         found = folder.children.get(name)
         if found is None or (not self.own and found.layer != self.layer):
             if self.own:
-                self._put(folder, name, Node(_WHITEOUT))
+                self._put(folder, name, Node(WHITEOUT))
             else:
                 folder.children.pop(name, None)
         elif found.is_folder:
@@ -222,66 +171,6 @@ class Tree:
             raise ChainTooLarge
         folder.children[name] = node
         return node
-
-
-class _Walk:
-    """The components of a path, one after the other, links that are met on the way included."""
-
-    def __init__(self, root: Node, path: Path) -> None:
-        self._trail = [root]
-        self._names: list[bytes] = []
-        self._todo = list(reversed(path))
-        self._whole = path
-        self._links = self._steps = 0
-        self.passed: list[Path] = []
-
-    @property
-    def folder(self) -> Node:
-        return self._trail[-1]
-
-    @property
-    def path(self) -> Path:
-        return tuple(self._names)
-
-    def __iter__(self) -> _Walk:
-        return self
-
-    def __next__(self) -> bytes:
-        """The next component that is no link: look for it in `folder`, then go `into` what is there."""
-        while self._todo:
-            self._steps += 1
-            if self._steps > _MOST_STEPS:
-                raise TooManyLinks(self._whole)
-            name = self._todo.pop()
-            if name in (b"", b"."):
-                continue
-            if name == b"..":
-                if self._names:
-                    self._names.pop()
-                    self._trail.pop()
-                continue
-            found = self.folder.children.get(name)
-            if self._links:
-                self.passed.append((*self._names, name))
-            if found is None or found.facts.kind != SYMLINK:
-                return name
-            self._follow(found.facts.link)
-        raise StopIteration
-
-    def _follow(self, target: bytes) -> None:
-        self._links += 1
-        if self._links > _MOST_LINKS:
-            raise TooManyLinks(self._whole)
-        if target.startswith(b"/"):
-            self._names.clear()
-            del self._trail[1:]
-        self.passed.append(self.path)
-        self._todo.extend(reversed(target.split(b"/")))
-
-    def into(self, name: bytes, folder: Node) -> None:
-        """Go on from a folder that was found."""
-        self._names.append(name)
-        self._trail.append(folder)
 
 
 def lay(shown: Tree, own: Tree) -> None:

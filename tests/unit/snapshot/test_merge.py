@@ -11,7 +11,7 @@ from chains import opener
 from shale.errors import Invalid
 from shale.snapshot.adding import DanglingLink, LinkedFolder
 from shale.snapshot.merge import TooManyHoles, correct
-from shale.snapshot.model import TooManyLinks
+from shale.snapshot.walk import TooManyLinks
 from tar_entries import Entry, archive, file, folder, hardlink, symlink, whiteout
 
 SECOND = 10**9

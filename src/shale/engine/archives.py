@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import BinaryIO, Final
+
+import msgspec
 
 from shale.engine.parts import Parts
 from shale.engine.saveformat import SaveFormat
@@ -35,8 +36,7 @@ __all__ = ["Archives"]
 _ALL: Final = "all"
 
 
-@dataclass(frozen=True, slots=True)
-class Archives:
+class Archives(msgspec.Struct, frozen=True):
     """Archives of one engine.
 
     Attributes:

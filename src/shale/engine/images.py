@@ -142,7 +142,7 @@ class Images(NameVerbs, ArchiveVerbs):
             InvalidFilter: a filter is malformed.
             ImageNotFound: a filter names an image that is not here.
         """
-        images = list_images(self._store, self._host)
+        images = list_images(self._store, lambda: self._host)
         if not filters:
             return images
         parsed = parse_filters(filters, LIST_FILTERS)

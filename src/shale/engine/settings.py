@@ -7,32 +7,45 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
-from shale.oci.platform import Platform, host_platform, parse_platform
+if TYPE_CHECKING:
+    from shale.oci.platform import Platform
 
 __all__ = ["Settings", "settings_from"]
 
 _SYSTEM_ROOT: Final = Path("/var/lib/shale")
 
 
-@dataclass(frozen=True, slots=True)
-class Settings:
+class Settings(NamedTuple):
     """What an engine needs to know of its surroundings.
 
     Attributes:
         root: the folder of the store.
         home: the user's home, below which configuration lies.
-        host: the platform to choose where none is given.
         environ: the variables that the ecosystem's configuration files and proxies are found by.
+        machine: what `uname` calls the processor, and the system.
+        wanted: the platform to choose instead of the machine's; empty where none is set.
     """
 
     root: Path
     home: Path
-    host: Platform
-    environ: Mapping[str, str] = field(default_factory=dict)
+    environ: Mapping[str, str]
+    machine: tuple[str, str]
+    wanted: str = ""
+
+    @property
+    def host(self) -> Platform:
+        """The platform to choose where none is given.
+
+        Raises:
+            InvalidPlatform: the one that is set is malformed.
+        """
+        from shale.oci.platform import host_platform, parse_platform  # noqa: PLC0415 - most lists never ask
+
+        host = host_platform(*self.machine)
+        return parse_platform(self.wanted, host) if self.wanted else host
 
 
 def settings_from(environ: Mapping[str, str], *, user: int, root: Path | None = None) -> Settings:
@@ -49,11 +62,16 @@ def settings_from(environ: Mapping[str, str], *, user: int, root: Path | None = 
     """
     home = Path(environ.get("HOME") or "/")
     machine = os.uname()
-    host = host_platform(machine.machine, machine.sysname)
-    wanted = environ.get("SHALE_DEFAULT_PLATFORM") or environ.get("DOCKER_DEFAULT_PLATFORM")
-    if wanted:
-        host = parse_platform(wanted, host)
-    return Settings(root=root or _root(environ, home, user), home=home, host=host, environ=environ)
+    settings = Settings(
+        root=root or _root(environ, home, user),
+        home=home,
+        environ=environ,
+        machine=(machine.machine, machine.sysname),
+        wanted=environ.get("SHALE_DEFAULT_PLATFORM") or environ.get("DOCKER_DEFAULT_PLATFORM") or "",
+    )
+    if settings.wanted:
+        _ = settings.host  # a mistake in it is told at once, whatever is done
+    return settings
 
 
 def _root(environ: Mapping[str, str], home: Path, user: int) -> Path:

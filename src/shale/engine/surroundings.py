@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
+
+import msgspec
 
 from shale.engine.settings import Settings
 from shale.registry.client.credentials.paths import auth_files_from
@@ -14,8 +15,7 @@ from shale.registry.client.hosts.sources import configuration_files, host_paths_
 __all__ = ["ConfiguredRegistry", "Surroundings", "registries_of"]
 
 
-@dataclass(frozen=True, slots=True)
-class ConfiguredRegistry:
+class ConfiguredRegistry(msgspec.Struct, frozen=True):
     """What `registries.conf` says of one prefix.
 
     Attributes:
@@ -33,8 +33,7 @@ class ConfiguredRegistry:
     mirrors: Sequence[str]
 
 
-@dataclass(frozen=True, slots=True)
-class Surroundings:
+class Surroundings(msgspec.Struct, frozen=True):
     """The configuration that was found.
 
     Attributes:

@@ -9,6 +9,7 @@ Invariants:
 - Children are in place before their parent, and the name moves last.
 
 Reading order: `ports`, `graph`, `parallel`, `intake`, `pull`, `stored`, `remote`, `push`; what the store has:
-`listing`, `resolve`, `history`, `inspect`, `filters` with `instants`, `remove`, `usage`; between places:
-`notation`, `landing`, `copy`, `relay`; `archive` with `byterange`; `rootfs` with `changes` (import).
+`listing` with `fitting`, `resolve`, `history`, `inspect`, `filters` with `instants`, `remove`, `usage`;
+between places: `notation`, `landing`, `copy`, `relay`; `archive` with `byterange`; `rootfs` with `changes`
+(import).
 """

@@ -3,24 +3,21 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import suppress
-from dataclasses import dataclass
-from typing import TypeVar
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, NamedTuple
 
 from shale.oci.digest import Digest, ImageID
-from shale.oci.platform import InvalidPlatform, Platform, best_match, parse_platform
 from shale.oci.reference import Reference
 from shale.store.catalog import ImageRow, image_rows
 from shale.store.store import Store
 
-__all__ = ["ImageSummary", "PlatformSummary", "list_images", "offered_platforms"]
+if TYPE_CHECKING:
+    from shale.oci.platform import Platform
 
-T = TypeVar("T")
+__all__ = ["ImageSummary", "PlatformSummary", "list_images"]
 
 
-@dataclass(frozen=True, slots=True)
-class PlatformSummary:
+class PlatformSummary(NamedTuple):
     """One platform of an image that is here.
 
     Attributes:
@@ -43,8 +40,7 @@ class PlatformSummary:
         return Digest(self.id.algorithm, self.id.encoded)
 
 
-@dataclass(frozen=True, slots=True)
-class ImageSummary:
+class ImageSummary(NamedTuple):
     """An image of the store, as a list shows it.
 
     Attributes:
@@ -83,12 +79,12 @@ class ImageSummary:
         return not self.names and not self.digests
 
 
-def list_images(store: Store, host: Platform) -> list[ImageSummary]:
+def list_images(store: Store, host: Callable[[], Platform]) -> list[ImageSummary]:
     """All images, the latest built first.
 
     Args:
         store: which.
-        host: the platform that counts as this machine's.
+        host: gives the platform that counts as this machine's; asked only where an image is for several.
     """
     with store.database.read() as tx:
         rows = image_rows(tx)
@@ -103,7 +99,9 @@ def list_images(store: Store, host: Platform) -> list[ImageSummary]:
     return sorted(images, key=lambda image: (image.created or "", str(image.target)), reverse=True)
 
 
-def _summary(rows: Sequence[ImageRow], names: Sequence[Reference], host: Platform) -> ImageSummary:
+def _summary(
+    rows: Sequence[ImageRow], names: Sequence[Reference], host: Callable[[], Platform]
+) -> ImageSummary:
     # Builders put attestations beside the images of an index, as images for the platform unknown/unknown.
     images = [row for row in rows if row.image_id and not (row.platform or "").startswith("unknown")]
     ordered = _best_first(images, host)
@@ -135,24 +133,12 @@ def _platform(row: ImageRow) -> PlatformSummary:
     )
 
 
-def _best_first(rows: Sequence[ImageRow], host: Platform) -> list[ImageRow]:
+def _best_first(rows: Sequence[ImageRow], host: Callable[[], Platform]) -> list[ImageRow]:
     if len(rows) < 2:
         return list(rows)
-    best = best_match(host, offered_platforms(((row.platform or "", row) for row in rows), host))
+    from shale.image.fitting import best_offer  # noqa: PLC0415 - most images are for one platform
+
+    here = host()
+    best = best_offer(here, ((row.platform or "", row) for row in rows), here)
     rest = [row for row in rows if row is not best]
     return [best, *rest] if best is not None else rest
-
-
-def offered_platforms(things: Iterable[tuple[str, T]], host: Platform) -> Iterator[tuple[Platform, T]]:
-    """Things with the platforms that they are for, as `best_match` takes them.
-
-    What an image says of its platform is written by strangers: one that makes no sense fits nowhere, and must
-    not hide the other images of the store.
-
-    Args:
-        things: each with its platform as text.
-        host: fills in what a text leaves out.
-    """
-    for text, thing in things:
-        with suppress(InvalidPlatform):
-            yield parse_platform(text, host), thing

@@ -11,8 +11,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
 from typing import NamedTuple
+
+import msgspec
 
 from shale.errors import Conflict, ShaleError
 from shale.image.history import image_config
@@ -32,8 +33,7 @@ class ImageInUse(Conflict):
     """What should be removed is in use: an id that several repositories name, content of a named image."""
 
 
-@dataclass(frozen=True, slots=True)
-class Removal:
+class Removal(msgspec.Struct, frozen=True):
     """What a removal did, or would do.
 
     Attributes:
@@ -44,7 +44,7 @@ class Removal:
 
     untagged: tuple[str, ...] = ()
     deleted: tuple[str, ...] = ()
-    garbage: Garbage = field(default_factory=Garbage)
+    garbage: Garbage = msgspec.field(default_factory=Garbage)
 
 
 class _Named(NamedTuple):
@@ -95,7 +95,7 @@ class Remover:
                 raise ImageInUse(f"{text} is no name of its own, but content of {others}; remove that")
             targets = [found.image] if len(names) == len(found.image.names) + len(found.image.digests) else []
         else:
-            targets = [one for one in list_images(self._store, self._host) if one.id == found.image.id]
+            targets = [one for one in list_images(self._store, lambda: self._host) if one.id == found.image.id]
             names = _names_of(targets)
             if len({name.reference.name for name in names}) > 1 and not force:
                 raise ImageInUse(

@@ -9,8 +9,9 @@ import os
 import uuid
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
-from dataclasses import dataclass
 from typing import BinaryIO, Final
+
+import msgspec
 
 from shale.events import silent
 from shale.image.archive.expand import MAGIC, Expander
@@ -40,8 +41,7 @@ __all__ = ["Imported", "Importer", "Wishes"]
 _READ: Final = 1 << 20
 
 
-@dataclass(frozen=True, slots=True)
-class Wishes:
+class Wishes(msgspec.Struct, frozen=True):
     """What the image should be.
 
     Attributes:
@@ -57,8 +57,7 @@ class Wishes:
     platform: Platform
 
 
-@dataclass(frozen=True, slots=True)
-class Imported:
+class Imported(msgspec.Struct, frozen=True):
     """An image that was made.
 
     Attributes:

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+
+import msgspec
 
 from shale.image.listing import ImageSummary, list_images
 from shale.image.remove import Remover
@@ -19,8 +20,7 @@ from shale.store.store import Store
 __all__ = ["ImageUsage", "Usage", "store_usage"]
 
 
-@dataclass(frozen=True, slots=True)
-class ImageUsage:
+class ImageUsage(msgspec.Struct, frozen=True):
     """The room of one image.
 
     Attributes:
@@ -34,8 +34,7 @@ class ImageUsage:
     unique: int
 
 
-@dataclass(frozen=True, slots=True)
-class Usage:
+class Usage(msgspec.Struct, frozen=True):
     """The room of a store.
 
     Attributes:
@@ -58,7 +57,7 @@ def store_usage(store: Store, host: Platform) -> Usage:
         store: which.
         host: the platform that counts as this machine's.
     """
-    images = list_images(store, host)
+    images = list_images(store, lambda: host)
     rehearsal = Remover(store, host).remove_images(images, "system df", rehearse=True)
     with store.database.read() as tx:
         below = root_blobs(tx)

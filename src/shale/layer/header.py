@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
 from enum import Enum
 from typing import Final
+
+import msgspec
+from msgspec.structs import replace
 
 from shale.layer import pax
 from shale.layer.field import InvalidTar, TruncatedTar, checksums, decimal, number, octal, text
@@ -82,8 +84,7 @@ class Format(Enum):
     GNU = "gnu"
 
 
-@dataclass(frozen=True, slots=True)
-class Header:
+class Header(msgspec.Struct, frozen=True):
     """One entry, as its header block and the records before it say.
 
     Names are bytes as they stand in the archive: not checked, not normalised, not UTF-8. Numbers are in
@@ -124,7 +125,7 @@ class Header:
     minor: int = 0
     format: Format = Format.USTAR
     offset: int = 0
-    records: Mapping[bytes, bytes] = field(default_factory=dict)
+    records: Mapping[bytes, bytes] = msgspec.field(default_factory=dict)
     extents: tuple[Extent, ...] | None = None
 
     @property

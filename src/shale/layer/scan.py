@@ -8,9 +8,10 @@ zero block. Bytes after the two zero blocks are not looked at.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from typing import Final
 from zlib import adler32
+
+from msgspec.structs import replace
 
 from shale.layer import pax
 from shale.layer.field import BLOCK, LARGEST, SPECIAL_LIMIT, InvalidTar, TruncatedTar, number, padding, text

@@ -7,9 +7,10 @@ Inflating and hashing take about as long as the network, and both release the in
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
 from types import TracebackType
 from typing import Final, Self
+
+import msgspec
 
 from shale.layer.behind import Behind
 from shale.layer.compression import Compression, Decompressor
@@ -24,8 +25,7 @@ _PIECES: Final = 4
 """Pieces of at most 1 MiB before the thread that hashes."""
 
 
-@dataclass(frozen=True, slots=True)
-class LayerFacts:
+class LayerFacts(msgspec.Struct, frozen=True):
     """What one pass over a layer finds.
 
     Attributes:

@@ -7,14 +7,14 @@ process (proc(5), /proc/pid/stat field 22); the PID namespace says whether the i
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
 from pathlib import Path
+
+import msgspec
 
 __all__ = ["ProcessIdentity", "boot_id", "current_process", "is_alive"]
 
 
-@dataclass(frozen=True, slots=True)
-class ProcessIdentity:
+class ProcessIdentity(msgspec.Struct, frozen=True):
     """One process, for as long as the machine's history lasts.
 
     Attributes:

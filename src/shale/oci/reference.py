@@ -16,10 +16,7 @@ single component is below `library/`. Specification: github.com/distribution/ref
 from __future__ import annotations
 
 import re
-from typing import Final, Self
-
-import msgspec
-from msgspec.structs import replace
+from typing import Final, NamedTuple, Self
 
 from shale.errors import Invalid
 from shale.oci.digest import Digest
@@ -45,7 +42,7 @@ class InvalidReference(Invalid):
     """A text is not the name of an image."""
 
 
-class Reference(msgspec.Struct, frozen=True):
+class Reference(NamedTuple):
     """The canonical name of an image: registry and repository, perhaps a tag, perhaps a digest.
 
     In order by registry, repository, tag, digest; what is left out comes first.
@@ -122,8 +119,18 @@ class Reference(msgspec.Struct, frozen=True):
         """The canonical text: `docker.io/library/nginx:latest`."""
         return self.name + self._suffix
 
-    def __lt__(self, other: Self) -> bool:
+    # A tuple's own order knows no text beside None. References are compared with references alone.
+    def __lt__(self, other: Self) -> bool:  # type: ignore[override]
         return self._order < other._order
+
+    def __le__(self, other: Self) -> bool:  # type: ignore[override]
+        return self._order <= other._order
+
+    def __gt__(self, other: Self) -> bool:  # type: ignore[override]
+        return self._order > other._order
+
+    def __ge__(self, other: Self) -> bool:  # type: ignore[override]
+        return self._order >= other._order
 
     @property
     def _order(self) -> tuple[str, str, str, str]:
@@ -137,11 +144,11 @@ class Reference(msgspec.Struct, frozen=True):
         """
         if not _TAG.match(tag):
             raise InvalidReference(f"invalid tag {tag[:140]!r}")
-        return replace(self, tag=tag, digest=None)
+        return self._replace(tag=tag, digest=None)
 
     def with_digest(self, digest: Digest) -> Self:
         """The same repository with this digest and no tag."""
-        return replace(self, tag=None, digest=digest)
+        return self._replace(tag=None, digest=digest)
 
     def matches(self, pattern: str) -> bool:
         """Whether a person's pattern means this reference: its name, or its whole familiar text.
@@ -158,7 +165,7 @@ class Reference(msgspec.Struct, frozen=True):
     def with_default_tag(self) -> Self:
         """This reference, with the tag `latest` where it has neither tag nor digest."""
         if self.tag is None and self.digest is None:
-            return replace(self, tag=DEFAULT_TAG)
+            return self._replace(tag=DEFAULT_TAG)
         return self
 
 

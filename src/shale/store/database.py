@@ -12,9 +12,8 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from shale.errors import Corrupt, Unavailable, Unsupported
 from shale.linux.durable import DiskFull, NoPermission, StorageFailure
@@ -43,8 +42,7 @@ class NewerDatabase(Unsupported):
     """The store was written by a newer shale."""
 
 
-@dataclass(frozen=True, slots=True)
-class Advice:
+class Advice(NamedTuple):
     """What a person can do about a database that cannot be used, as messages say it.
 
     Attributes:
@@ -54,6 +52,9 @@ class Advice:
 
     damaged: str = "shale store check --repair makes a new one from the blobs"
     elsewhere: str = "--root"
+
+
+_OF_A_STORE: Final = Advice()
 
 
 class Transaction:
@@ -88,7 +89,7 @@ class Database:
         migrations: Sequence[str] = MIGRATIONS,
         *,
         may_be_new: Callable[[], bool] = lambda: True,
-        advice: Advice = Advice(),
+        advice: Advice = _OF_A_STORE,
     ) -> None:
         """Open a database, making or migrating it where needed.
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import Enum
+
+import msgspec
 
 from shale.oci.digest import Digest
 
@@ -36,8 +37,7 @@ class Leftover(Enum):
     ABANDONED_INGEST = "a transfer that nobody continued for a day"
 
 
-@dataclass(frozen=True, slots=True)
-class Finding:
+class Finding(msgspec.Struct, frozen=True):
     """One thing that a check found.
 
     Attributes:
@@ -60,8 +60,7 @@ class Finding:
         return f"{self.subject}: {self.kind.value}" + (f" ({self.detail})" if self.detail else "")
 
 
-@dataclass(frozen=True, slots=True)
-class CheckProgress:
+class CheckProgress(msgspec.Struct, frozen=True):
     """How far a check is, in blobs and in bytes."""
 
     blobs: int
@@ -70,8 +69,7 @@ class CheckProgress:
     bytes_total: int
 
 
-@dataclass(frozen=True, slots=True)
-class CheckReport:
+class CheckReport(msgspec.Struct, frozen=True):
     """What a check found.
 
     Attributes:

@@ -8,19 +8,20 @@ Format: docs/formats.md "ingest".
 
 from __future__ import annotations
 
-import fcntl
 import os
 import re
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from shale.errors import Invalid, Unavailable
 from shale.linux.durable import disk_errors, make_folder
 from shale.oci.digest import Digest
 from shale.store.blobs import Blobs
-from shale.store.ingest import Ingest
+
+if TYPE_CHECKING:
+    from shale.store.ingest import Ingest
 
 __all__ = ["IngestBusy", "Ingests", "ingest_key"]
 
@@ -76,6 +77,8 @@ class Ingests:
             IngestBusy: the other process took longer.
             DiskFull, NoPermission, StorageFailure: the disk.
         """
+        from shale.store.ingest import Ingest  # noqa: PLC0415 - most commands fetch nothing
+
         if not _KEY.match(key):
             raise Invalid(f"invalid ingest key {key[:140]!r}")
         deadline = time.monotonic() + patience
@@ -101,6 +104,8 @@ class Ingests:
 
     def _lock(self, folder: int, key: str) -> bool:
         """Lock an open ingest folder; false when somebody else has it, or it is not the named one any more."""
+        import fcntl  # noqa: PLC0415 - as above
+
         try:
             fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:

@@ -9,9 +9,10 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Iterable
-from dataclasses import dataclass
 from types import TracebackType
 from typing import Final, Self
+
+import msgspec
 
 from shale.errors import ShaleError
 from shale.linux.boot import ProcessIdentity, current_process, is_alive
@@ -24,8 +25,7 @@ _LIFETIME: Final = 7 * 24 * 3600.0
 """Seconds; counts only where nobody can see whether the process lives."""
 
 
-@dataclass(frozen=True, slots=True)
-class LeaseRecord:
+class LeaseRecord(msgspec.Struct, frozen=True):
     """A lease as the database has it.
 
     Attributes:

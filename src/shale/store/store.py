@@ -5,20 +5,21 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from shale.errors import Invalid
 from shale.linux.durable import DiskFull, disk_errors, sync_folder
 from shale.store.blobs import Blobs
-from shale.store.collect import Collector
-from shale.store.content import Content
 from shale.store.database import Database
 from shale.store.ingests import Ingests
-from shale.store.leases import Leases
-from shale.store.names import Names
 from shale.store.reserve import give_up_reserve, keep_reserve
+
+if TYPE_CHECKING:
+    from shale.store.collect import Collector
+    from shale.store.content import Content
+    from shale.store.leases import Leases
+    from shale.store.names import Names
 
 __all__ = ["DATABASE", "REBUILDING", "Store", "UnusableRoot", "open_store"]
 
@@ -31,29 +32,49 @@ class UnusableRoot(Invalid):
     """What should be the store's folder is a file, or below one, or cannot be made."""
 
 
-@dataclass(frozen=True, slots=True)
 class Store:
-    """The parts of an open store; fields, no verbs.
+    """The parts of an open store. Those that only read and write its database are imported when they are used.
 
     Attributes:
         root: the folder.
         blobs: bytes by digest.
         ingests: transfers under way.
         database: transactions.
-        content: the graph.
-        names: names and their log.
-        leases: what operations under way need.
-        collector: what removes the rest.
     """
 
-    root: Path
-    blobs: Blobs
-    ingests: Ingests
-    database: Database
-    content: Content
-    names: Names
-    leases: Leases
-    collector: Collector
+    def __init__(self, root: Path, blobs: Blobs, ingests: Ingests, database: Database) -> None:
+        self.root = root
+        self.blobs = blobs
+        self.ingests = ingests
+        self.database = database
+
+    @property
+    def content(self) -> Content:
+        """The graph."""
+        from shale.store.content import Content  # noqa: PLC0415 - a list of images reads no document
+
+        return Content(self.database, self.blobs)
+
+    @property
+    def names(self) -> Names:
+        """Names and their log."""
+        from shale.store.names import Names  # noqa: PLC0415 - see above
+
+        return Names(self.database)
+
+    @property
+    def leases(self) -> Leases:
+        """What operations under way need."""
+        from shale.store.leases import Leases  # noqa: PLC0415 - see above
+
+        return Leases(self.database)
+
+    @property
+    def collector(self) -> Collector:
+        """What removes the rest."""
+        from shale.store.collect import Collector  # noqa: PLC0415 - see above
+
+        return Collector(self.blobs, self.leases)
 
 
 @contextmanager
@@ -93,17 +114,7 @@ def open_store(root: Path) -> Iterator[Store]:
             database = Database(path, may_be_new=may_be_new)
         stack.callback(database.close)
         keep_reserve(folder)
-        leases = Leases(database)
-        yield Store(
-            root=root,
-            blobs=blobs,
-            ingests=ingests,
-            database=database,
-            content=Content(database, blobs),
-            names=Names(database),
-            leases=leases,
-            collector=Collector(blobs, leases),
-        )
+        yield Store(root, blobs, ingests, database)
 
 
 def _open_root(root: Path) -> int:

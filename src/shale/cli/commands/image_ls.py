@@ -111,7 +111,7 @@ def command(  # noqa: D103 - the help above is its documentation
         images = session.engine.images.list([*filters, *patterns])
     else:
         # The library's other verbs cost more to import than this list takes.
-        images = list_images(session.engine.store, session.settings.host)
+        images = list_images(session.engine.store, lambda: session.settings.host)
     if not show_all:
         images = [image for image in images if image.platforms]
     if sort != "created":

@@ -75,8 +75,8 @@ class ImageSummary(NamedTuple):
 
     @property
     def is_dangling(self) -> bool:
-        """Whether no tag points at it and it was not pulled by digest either."""
-        return not self.names and not self.digests
+        """Whether no tag points at it: as in docker, a digest that it is known by does not count."""
+        return not self.names
 
 
 def list_images(store: Store, host: Callable[[], Platform]) -> list[ImageSummary]:

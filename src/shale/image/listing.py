@@ -22,17 +22,22 @@ class PlatformSummary(NamedTuple):
 
     Attributes:
         platform: as text; empty where it is not known.
-        manifest: its digest.
+        manifest_text: its digest, as text: most lists never look at it.
         id: of its config.
         size: bytes of its files.
         created: RFC 3339, or None.
     """
 
     platform: str
-    manifest: Digest
+    manifest_text: str
     id: ImageID
     size: int
     created: str | None
+
+    @property
+    def manifest(self) -> Digest:
+        """Its digest."""
+        return Digest.parse(self.manifest_text)
 
     @property
     def config(self) -> Digest:
@@ -45,7 +50,7 @@ class ImageSummary(NamedTuple):
 
     Attributes:
         id: of the config of the platform that fits this machine best; for an artifact, its digest.
-        target: digest of the manifest or index that the names point at.
+        target_text: digest of the manifest or index that the names point at, as text.
         platforms: what of it is here, the best for this machine first; empty for an artifact.
         created: when it was built, RFC 3339, or None.
         added: when it came into the store, seconds since the epoch.
@@ -56,7 +61,7 @@ class ImageSummary(NamedTuple):
     """
 
     id: ImageID
-    target: Digest
+    target_text: str
     platforms: tuple[PlatformSummary, ...]
     created: str | None
     added: float
@@ -64,6 +69,11 @@ class ImageSummary(NamedTuple):
     labels_text: str
     names: tuple[Reference, ...]
     digests: tuple[Reference, ...]
+
+    @property
+    def target(self) -> Digest:
+        """The digest of the manifest or index that the names point at."""
+        return Digest.parse(self.target_text)
 
     @property
     def labels(self) -> Mapping[str, str]:
@@ -91,12 +101,12 @@ def list_images(store: Store, host: Callable[[], Platform]) -> list[ImageSummary
         named = tx.rows("SELECT name, digest FROM names ORDER BY since, name")
     names: defaultdict[str, list[Reference]] = defaultdict(list)
     for name, target in named:
-        names[target].append(Reference.parse(name))
+        names[target].append(Reference.from_canonical(name))
     by_target: defaultdict[str, list[ImageRow]] = defaultdict(list)
     for row in rows:
         by_target[row.target].append(row)
     images = [_summary(rows, names[target], host) for target, rows in by_target.items()]
-    return sorted(images, key=lambda image: (image.created or "", str(image.target)), reverse=True)
+    return sorted(images, key=lambda image: (image.created or "", image.target_text), reverse=True)
 
 
 def _summary(
@@ -106,19 +116,17 @@ def _summary(
     images = [row for row in rows if row.image_id and not (row.platform or "").startswith("unknown")]
     ordered = _best_first(images, host)
     best = ordered[0] if ordered else rows[0]
-    platforms = tuple(_platform(row) for row in ordered)
-    # Nearly every image is one manifest for one platform: what was parsed for that is not parsed again.
-    simple = bool(platforms) and best.manifest == best.target
+    platforms = tuple([_platform(row) for row in ordered])
     return ImageSummary(
         id=platforms[0].id if platforms else ImageID.parse(best.target),
-        target=platforms[0].manifest if simple else Digest.parse(best.target),
+        target_text=best.target,
         platforms=platforms,
         created=best.created,
         added=best.added,
         size=best.size or 0,
         labels_text=best.labels or "{}",
-        names=tuple(name for name in names if name.tag is not None),
-        digests=tuple(name for name in names if name.tag is None),
+        names=tuple([name for name in names if name.tag is not None]),
+        digests=tuple([name for name in names if name.tag is None]),
     )
 
 
@@ -126,7 +134,7 @@ def _platform(row: ImageRow) -> PlatformSummary:
     assert row.image_id is not None
     return PlatformSummary(
         platform=row.platform or "",
-        manifest=Digest.parse(row.manifest),
+        manifest_text=row.manifest,
         id=ImageID.parse(row.image_id),
         size=row.size or 0,
         created=row.created,

@@ -32,10 +32,11 @@ _OFFICIAL: Final = "library"
 _MAX_NAME: Final = 255
 _COMPONENT = r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*"
 _LABEL = r"(?:[a-zA-Z0-9]|[a-zA-Z0-9][a-zA-Z0-9-]*[a-zA-Z0-9])"
-_DOMAIN = re.compile(rf"(?:{_LABEL}(?:\.{_LABEL})*|\[[a-fA-F0-9:]+\])(?::[0-9]+)?\Z")
-_PATH = re.compile(rf"{_COMPONENT}(?:/{_COMPONENT})*\Z")
-_TAG = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}\Z")
-_HEX64 = re.compile(r"[a-f0-9]{64}\Z")
+# Texts, compiled (and kept) by `re` at the first use: a list of images reads canonical names only.
+_DOMAIN: Final = rf"(?:{_LABEL}(?:\.{_LABEL})*|\[[a-fA-F0-9:]+\])(?::[0-9]+)?"
+_PATH: Final = rf"{_COMPONENT}(?:/{_COMPONENT})*"
+_TAG: Final = r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}"
+_HEX64: Final = r"[a-f0-9]{64}"
 
 
 class InvalidReference(Invalid):
@@ -67,7 +68,7 @@ class Reference(NamedTuple):
             InvalidReference: not a name; the message says which part is wrong.
         """
         shown = text if len(text) <= 300 else text[:300] + "..."
-        if _HEX64.match(text):
+        if re.fullmatch(_HEX64, text):
             raise InvalidReference(
                 f"invalid reference {shown!r}: 64 hexadecimal digits are an image id, not a name"
             )
@@ -76,9 +77,9 @@ class Reference(NamedTuple):
         registry, path = _split_domain(rest)
         path, colon, tag = path.partition(":")
         _check_path(shown, path)
-        if not _DOMAIN.match(registry):
+        if not re.fullmatch(_DOMAIN, registry):
             raise InvalidReference(f"invalid reference {shown!r}: {registry!r} is not a registry host")
-        if colon and not _TAG.match(tag):
+        if colon and not re.fullmatch(_TAG, tag):
             raise InvalidReference(
                 f"invalid reference {shown!r}: a tag has up to 128 letters, digits, '_', '.' and '-', "
                 "and does not begin with '.' or '-'"
@@ -86,6 +87,18 @@ class Reference(NamedTuple):
         if len(path) > _MAX_NAME:
             raise InvalidReference(f"invalid reference: the repository is longer than {_MAX_NAME} characters")
         return cls(registry, path, tag if colon else None, digest)
+
+    @classmethod
+    def from_canonical(cls, text: str) -> Self:
+        """Take apart the canonical text of a reference that was parsed once; nothing but its digest is checked.
+
+        Raises:
+            InvalidDigest: what should be its digest is none.
+        """
+        rest, at, digest = text.partition("@")
+        registry, _, path = rest.partition("/")
+        repository, colon, tag = path.partition(":")
+        return cls(registry, repository, tag if colon else None, Digest.parse(digest) if at else None)
 
     @property
     def name(self) -> str:
@@ -102,8 +115,8 @@ class Reference(NamedTuple):
             return self.name
         official, slash, path = self.repository.partition("/")
         short = path if slash and official == _OFFICIAL and "/" not in path else self.repository
-        same = _split_domain(short) == (self.registry, self.repository) and not _HEX64.match(short)
-        return short if same else self.name
+        same = _split_domain(short) == (self.registry, self.repository)
+        return short if same and not (len(short) == 64 and re.fullmatch(_HEX64, short)) else self.name
 
     @property
     def familiar(self) -> str:
@@ -142,7 +155,7 @@ class Reference(NamedTuple):
         Raises:
             InvalidReference: not a tag.
         """
-        if not _TAG.match(tag):
+        if not re.fullmatch(_TAG, tag):
             raise InvalidReference(f"invalid tag {tag[:140]!r}")
         return self._replace(tag=tag, digest=None)
 
@@ -178,7 +191,7 @@ def parse_any(text: str) -> Reference | Digest:
     Raises:
         InvalidReference: neither.
     """
-    if _HEX64.match(text):
+    if re.fullmatch(_HEX64, text):
         return Digest("sha256", text)
     try:
         return Digest.parse(text)
@@ -199,7 +212,7 @@ def _split_domain(text: str) -> tuple[str, str]:
 
 
 def _check_path(shown: str, path: str) -> None:
-    if _PATH.match(path):
+    if re.fullmatch(_PATH, path):
         return
     if path != path.lower():
         raise InvalidReference(f"invalid reference {shown!r}: the repository name must be lower case")

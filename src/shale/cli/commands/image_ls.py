@@ -21,6 +21,7 @@ from shale.oci.reference import Reference
 __all__ = ["command"]
 
 _NONE: Final = "<none>"
+_LAST_YEAR: Final = 9999
 _COLUMNS: Final = {
     "ID": "IMAGE ID", "Repository": "REPOSITORY", "Tag": "TAG", "Digest": "DIGEST",
     "CreatedSince": "CREATED", "CreatedAt": "CREATED AT", "Size": "SIZE", "Containers": "CONTAINERS",
@@ -52,8 +53,8 @@ class _Row(Mapping[str, object]):
             case "ID":
                 return image.id.short if self._trunc else str(image.id)
             case "CreatedSince":
-                created = _created(image)
-                return human_duration(time.time() - created.timestamp()) + " ago" if created else "N/A"
+                moment = _moment(image)
+                return human_duration(time.time() - moment) + " ago" if moment is not None else "N/A"
             case "CreatedAt":
                 created = _created(image)
                 return created.strftime("%Y-%m-%d %H:%M:%S %z %Z") if created else "N/A"
@@ -72,12 +73,21 @@ class _Row(Mapping[str, object]):
         return len(_COLUMNS)
 
 
-def _created(image: ImageSummary) -> datetime | None:
-    """When an image was built, in local time; None where nobody can have said so, as in the year 1."""
+def _moment(image: ImageSummary) -> float | None:
+    """When an image was built, in seconds since the epoch; None as in `_created`."""
     try:
         created = datetime.fromisoformat(image.created) if image.created else None
-        return created.astimezone() if created is not None and created.year > 1 else None
-    except (ValueError, OverflowError):  # the year 9999 has no morning after
+        return created.timestamp() if created is not None and 1 < created.year < _LAST_YEAR else None
+    except (ValueError, OverflowError):
+        return None
+
+
+def _created(image: ImageSummary) -> datetime | None:
+    """When an image was built, in local time; None where nobody can have said so: in the year 1, or 9999."""
+    try:
+        created = datetime.fromisoformat(image.created) if image.created else None
+        return created.astimezone() if created is not None and 1 < created.year < _LAST_YEAR else None
+    except (ValueError, OverflowError):
         return None
 
 

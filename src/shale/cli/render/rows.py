@@ -106,7 +106,8 @@ def _plain_lines(
     rows: Iterable[Row], fields: Sequence[str], clean: Callable[[str], str] | None
 ) -> Iterator[str]:
     for row in rows:
-        cells = [_cell(row[name]) for name in fields]
+        values = [row[name] for name in fields]
+        cells = [value if isinstance(value, str) else _cell(value) for value in values]
         yield "\t".join(cells if clean is None else [clean(cell) for cell in cells])
 
 
@@ -115,12 +116,12 @@ def _joined(lines: Iterable[str]) -> str:
 
 
 def _cell(value: object) -> str:
-    if isinstance(value, str):
-        return value
     from shale.cli.render.template.gotext import text_of  # noqa: PLC0415 - not for the default table
 
     if isinstance(value, Method) and not value.parameters:
-        return _cell(value.function())
+        value = value.function()
+        if isinstance(value, str):
+            return value
     return "<no value>" if value is None else text_of(value)
 
 

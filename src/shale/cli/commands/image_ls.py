@@ -143,19 +143,19 @@ def _patterns(filters: Sequence[str]) -> list[str]:
 
 def _rows(image: ImageSummary, patterns: Sequence[str], *, digests: bool, trunc: bool) -> Iterator[_Row]:
     """A row for each tag; for a repository known by digest only, one without a tag; else one without a name."""
-    names = [name for name in image.names if _fits(name, patterns)]
-    bare = [name for name in image.digests if _fits(name, patterns)]
+    names, bare = _fitting(image.names, patterns), _fitting(image.digests, patterns)
     known = {name.name for name in image.digests}
     for name in names:
-        digest = str(image.target) if name.name in known else _NONE
+        digest = image.target_text if name.name in known else _NONE
         yield _Row(image, name.familiar_name, name.tag or _NONE, digest, trunc=trunc)
-    tagged = {name.name for name in names}
     for name in bare:
-        if name.name not in tagged:
-            yield _Row(image, name.familiar_name, _NONE, str(image.target), trunc=trunc)
+        if all(name.name != tagged.name for tagged in names):
+            yield _Row(image, name.familiar_name, _NONE, image.target_text, trunc=trunc)
     if not image.names and not image.digests:
-        yield _Row(image, _NONE, _NONE, str(image.target) if digests else _NONE, trunc=trunc)
+        yield _Row(image, _NONE, _NONE, image.target_text if digests else _NONE, trunc=trunc)
 
 
-def _fits(name: Reference, patterns: Sequence[str]) -> bool:
-    return not patterns or any(name.matches(pattern) for pattern in patterns)
+def _fitting(names: Sequence[Reference], patterns: Sequence[str]) -> Sequence[Reference]:
+    if not patterns:
+        return names
+    return [name for name in names if any(name.matches(pattern) for pattern in patterns)]

@@ -33,6 +33,7 @@ class Aim:
         most: what that may be: a multiple of the first contestant's, or so many seconds or bytes.
         relative: which of the two `most` is.
         hindered: what stands in the way, as far as we know: for those who read that it was missed.
+        against: whom to compare with where it is not the first contestant: the faster one of these.
     """
 
     contestant: str
@@ -40,6 +41,7 @@ class Aim:
     most: float
     relative: bool = True
     hindered: str = ""
+    against: Sequence[str] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,15 +78,20 @@ class Result:
         """The median of a figure."""
         return median(cost.figure(figure) for cost in self.costs[name])
 
-    def ratio(self, name: str, figure: Figure) -> float:
-        """The median over the rounds of a figure divided by the yardstick's in the same round."""
-        pairs = zip(self.costs[name], self.costs[self.yardstick], strict=True)
-        return median(cost.figure(figure) / max(by.figure(figure), 1e-9) for cost, by in pairs)
+    def ratio(self, name: str, figure: Figure, by: str | None = None) -> float:
+        """The median over the rounds of a figure divided by another's (the yardstick's) in the same round."""
+        pairs = zip(self.costs[name], self.costs[by or self.yardstick], strict=True)
+        return median(cost.figure(figure) / max(other.figure(figure), 1e-9) for cost, other in pairs)
+
+    def rival(self, aim: Aim) -> str:
+        """Whom an aim compares with."""
+        return min(aim.against, key=lambda name: self.figure(name, aim.figure), default=self.yardstick)
 
     def reached(self, aim: Aim) -> float:
         """What stands against the aim's `most`."""
-        measured = self.ratio if aim.relative else self.figure
-        return measured(aim.contestant, aim.figure)
+        if aim.relative:
+            return self.ratio(aim.contestant, aim.figure, self.rival(aim))
+        return self.figure(aim.contestant, aim.figure)
 
 
 def hold(row: Row, stage: Stage, rounds: int) -> Result:

@@ -1,4 +1,4 @@
-"""An image with one layer of a gigabyte, half of it random: what must not grow with an image's size."""
+"""Images with one layer of large files, half of each random: what must not grow with an image's size."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import random
 import shutil
 import tarfile
 import tempfile
+from collections.abc import Callable
 from io import BytesIO
 from pathlib import Path
 from typing import IO, cast
@@ -16,7 +17,8 @@ from bench.stage import Stage
 from peers.images import SHELL, here
 from peers.layout import LAYER, Layer, LayoutImage, LayoutWriter, open_layout
 
-_FILES = 32
+_GIGABYTE = 32
+"""Files of which a layer of a gigabyte has so many."""
 _HALF = 16 << 20
 """Bytes of each of the two halves of a file."""
 
@@ -33,14 +35,20 @@ class _Hashing:
         return self._file.write(data)
 
 
-def large_image(stage: Stage) -> LayoutImage:
-    """The image, from the cache of the test images; made there by the first who asks."""
-    folder = stage.images.cache / "bench-large-1"
+def large_image(stage: Stage, files: int = _GIGABYTE) -> LayoutImage:
+    """An image of so many files of 32 MiB, from the cache of the test images; made by the first who asks."""
+    return kept(stage, f"bench-large-{files}", lambda writer: _layer(writer, files))
+
+
+def kept(stage: Stage, name: str, *recipes: Callable[[LayoutWriter], Layer]) -> LayoutImage:
+    """An image of these layers in the cache of the test images; its name there says what is in it."""
+    folder = stage.images.cache / name
     if not folder.exists():
-        unfinished = Path(tempfile.mkdtemp(prefix="bench-large.", dir=stage.images.cache))
+        unfinished = Path(tempfile.mkdtemp(prefix=f"{name}.", dir=stage.images.cache))
         try:
             writer = LayoutWriter(unfinished, stage.ground.env)
-            writer.tags["latest"] = writer.image([_layer(writer)], architecture=here(), settings=SHELL)
+            layers = [recipe(writer) for recipe in recipes]
+            writer.tags["latest"] = writer.image(layers, architecture=here(), settings=SHELL)
             writer.finish()
             unfinished.rename(folder)
         finally:
@@ -48,7 +56,7 @@ def large_image(stage: Stage) -> LayoutImage:
     return open_layout(folder, "latest")
 
 
-def _layer(writer: LayoutWriter) -> Layer:
+def _layer(writer: LayoutWriter, files: int) -> Layer:
     packed = writer.folder / "layer.packed"
     chance = random.Random(1)
     words = [b"%x " % chance.getrandbits(24) for _ in range(5_000)]
@@ -59,7 +67,7 @@ def _layer(writer: LayoutWriter) -> Layer:
         hashing = _Hashing(stream)
         # tarfile asks for no more than `write` of a stream.
         with tarfile.open(fileobj=cast("IO[bytes]", hashing), mode="w|", format=tarfile.PAX_FORMAT) as tar:
-            for number in range(_FILES):
+            for number in range(files):
                 text = b"".join(chance.choices(words, k=_HALF // 8))[:_HALF]
                 entry = tarfile.TarInfo(f"srv/{number}")
                 entry.size = _HALF + len(text)

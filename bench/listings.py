@@ -19,7 +19,7 @@ DOCKER, PODMAN, SHALE = "docker", "podman", "shale"
 _FEW, _MANY = 10, 1_000
 _PATIENCE = 1_800
 _START = (
-    "the start of the interpreter and its imports take some 50 ms, and each image some 20 microseconds more"
+    "the interpreter and its imports take some 50 ms, and each image some 20 microseconds more"
 )
 
 

@@ -11,11 +11,13 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from bench import listings, serving, transfers
-from bench.contest import Result, Row, hold
+from bench import containers, listings, serving, transfers
+from bench.contest import Row, hold
+from bench.figures import keep, kept
 from bench.report import document, table
 from bench.stage import open_stage
 
+_ROWS: Sequence[Row] = (*transfers.ROWS, *listings.ROWS, *serving.ROWS, *containers.ROWS)
 _QUICK = 2
 _FULL = 5
 
@@ -35,25 +37,24 @@ def main(arguments: Sequence[str], target: Path) -> int:
     rounds = options.rounds or (_QUICK if options.quick else _FULL)
     # Ended from outside, it still stops the peers and unmounts the disks.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit("terminated"))
-    results: list[Result] = []
     with open_stage(Path(tempfile.gettempdir())) as stage:
         if not stage.disks.loop:
             print("not allowed to mount: stores lie on the machine's own file system", file=sys.stderr)
         for row in rows:
             begun = time.monotonic()
             result = hold(row, stage, rounds)
-            results.append(result)
             if options.write:
-                target.write_text(document(results, rounds, loop=stage.disks.loop), encoding="utf-8")
+                keep(target.with_suffix(".json"), result)
+                results = kept(target.with_suffix(".json"), _ROWS)
+                target.write_text(document(results, loop=stage.disks.loop), encoding="utf-8")
             print(table([result]), f"({time.monotonic() - begun:.0f} s)\n", sep="\n", flush=True)
     return 0
 
 
 def _chosen(patterns: Sequence[str], *, quick: bool) -> list[Row]:
-    rows: list[Row] = [*transfers.ROWS, *listings.ROWS, *serving.ROWS]
     if not patterns:
-        return [row for row in rows if not (quick and row.heavy)]
-    found = [row for row in rows if any(fnmatch.fnmatchcase(row.key, pattern) for pattern in patterns)]
+        return [row for row in _ROWS if not (quick and row.heavy)]
+    found = [row for row in _ROWS if any(fnmatch.fnmatchcase(row.key, pattern) for pattern in patterns)]
     if not found:
         raise SystemExit(f"no row is called {' or '.join(patterns)}; see --list")
     return found
@@ -67,5 +68,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--rounds", type=int, help=f"rounds after the warm-up (default {_FULL})")
     parser.add_argument("--quick", action="store_true", help="few rounds, and without the rows that take long")
     parser.add_argument("--list", action="store_true", help="say which rows there are, and measure nothing")
-    parser.add_argument("--write", action="store_true", help="write the results to docs/benchmarks.md")
+    parser.add_argument(
+        "--write",
+        action="store_true",
+        help="write the results to docs/benchmarks.md and .json, and leave its other rows as they are",
+    )
     return parser

@@ -16,11 +16,11 @@ here is typed by hand.
     .venv/bin/python -m bench --quick               two rounds, without the rows that take long
     .venv/bin/python -m bench 'pull/*' --rounds 7   some rows
     .venv/bin/python -m bench --list                what there is
-    .venv/bin/python -m bench --write               all rows, and this page anew
+    .venv/bin/python -m bench 'pull/*' --write      some rows, and this page with them
 
 As root every store lies on a fresh ext4 with a journal, mounted from a file; otherwise, and then this page says
 so, on the file system of the machine. Contestants take turns within a round, and who is first changes; one
-round before the first warms up. {rounds} rounds were counted.
+round before the first warms up. What was measured, round by round, is in benchmarks.json beside this page.
 
 - **seconds** is the median of the time of the whole process, **ratio** the median over the rounds of the
   quotient with the first contestant *of the same round*: machines drift, and others use them, so only ratios
@@ -30,7 +30,7 @@ round before the first warms up. {rounds} rounds were counted.
 - skopeo neither inflates what it copies nor verifies DiffIDs, nor does it sync what it wrote; `shale pull` does
   all three.
 - Images come from and go to Debian's docker-registry on loopback, without TLS. They are those of the tests, and
-  one with a single layer of 1 GB, half of it random bytes.
+  some of large files, half of each random bytes (`bench/large.py`, `bench/corpus.py`).
 {where}
 ## Results
 """
@@ -39,21 +39,22 @@ round before the first warms up. {rounds} rounds were counted.
 def table(results: Sequence[Result]) -> str:
     """A Markdown table, one line for each contestant of each row."""
     lines = [
-        "| row | contestant | seconds | ratio | CPU s | ratio | peak MB |",
-        "|---|---|--:|--:|--:|--:|--:|",
+        "| row | contestant | rounds | seconds | ratio | CPU s | ratio | peak MB |",
+        "|---|---|--:|--:|--:|--:|--:|--:|",
     ]
     for result in results:
         for name in result.costs:
             key = result.row.key if name == result.yardstick else ""
             lines.append(
-                f"| {key} | {name} | {result.figure(name, 'wall'):.3f} | {result.ratio(name, 'wall'):.2f} "
+                f"| {key} | {name} | {len(result.costs[name])} "
+                f"| {result.figure(name, 'wall'):.3f} | {result.ratio(name, 'wall'):.2f} "
                 f"| {result.figure(name, 'cpu'):.3f} | {result.ratio(name, 'cpu'):.2f} "
                 f"| {result.figure(name, 'peak') / 1e6:.0f} |"
             )
     return "\n".join(lines)
 
 
-def document(results: Sequence[Result], rounds: int, *, loop: bool) -> str:
+def document(results: Sequence[Result], *, loop: bool) -> str:
     """The whole of docs/benchmarks.md."""
     where = (
         ""
@@ -61,7 +62,7 @@ def document(results: Sequence[Result], rounds: int, *, loop: bool) -> str:
         else "\n**These figures are from the machine's own file system**: mounting was not allowed.\n"
     )
     about = "\n".join(f"- `{result.row.key}`: {result.row.about}" for result in results)
-    parts = [_HEAD.format(rounds=rounds, where=where), table(results), "\n## What the rows are\n", about]
+    parts = [_HEAD.format(where=where), table(results), "\n## What the rows are\n", about]
     return "\n".join([*parts, "\n## Aims\n", *_aims(results), ""])
 
 
@@ -76,7 +77,7 @@ def _aims(results: Sequence[Result]) -> Iterator[str]:
 def _wanted(aim: Aim, result: Result) -> str:
     what = {"wall": "seconds", "cpu": "CPU seconds", "peak": "peak MB"}[aim.figure]
     if aim.relative:
-        return f"{aim.contestant}: {what} at most {aim.most:g} times those of {result.yardstick}"
+        return f"{aim.contestant}: {what} at most {aim.most:g} times those of {result.rival(aim)}"
     most = aim.most / 1e6 if aim.figure == "peak" else aim.most
     return f"{aim.contestant}: {what} at most {most:g}"
 

@@ -22,8 +22,8 @@ from peers.skopeo import Skopeo
 SKOPEO, PULL, COPY, PUSH = "skopeo copy", "shale pull", "shale copy", "shale push"
 _TRUST = ("--src-tls-verify=false", "--dest-tls-verify=false")
 _MEMORY = 100_000_000
-_START = "Python takes a tenth of a second to start and import, some three times all of skopeo's work on a small image"
-_MORE = "a pull inflates every layer, hashes its tar and syncs everything, which skopeo does not; and Python has to start"
+_START = "Python takes 0.1 s to start and import, three times all of skopeo's work on a small image"
+_MORE = "a pull inflates layers, hashes their tars and syncs, which skopeo does not; and Python has to start"
 
 Find = Callable[[Stage], LayoutImage]
 

@@ -15,8 +15,8 @@ from faults.hands import APP, CONFIG, LAYERS, MANIFEST, Hands, Kinds, changed, m
 from faults.image_registry import digest_of
 from faults.image_work import LARGE, OLD, described
 from shale.errors import ShaleError
+from shale.image.expectation import DiffIDMismatch
 from shale.image.graph import NoMatchingPlatform
-from shale.image.intake import DiffIDMismatch
 from shale.oci import mediatype
 from shale.oci.document import InvalidDocument
 from shale.oci.manifest import SchemaOne

@@ -15,7 +15,7 @@ from faults.hands import Hands, Kinds, build
 from faults.image_registry import digest_of
 from faults.image_work import OLD
 from shale.errors import ShaleError
-from shale.image.intake import DiffIDMismatch
+from shale.image.expectation import DiffIDMismatch
 from shale.layer.field import TruncatedTar
 from shale.layer.frames import CorruptStream
 from shale.oci import mediatype

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import platform
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from peers.process import run, tool
@@ -19,12 +19,13 @@ def sources() -> bytes:
     return b"\n".join(path.read_bytes() for path in _source_files())
 
 
-def bootstrap(tar: Path, env: Mapping[str, str]) -> None:
-    """Write the root file system of a minimal system as a tar file."""
+def bootstrap(tar: Path, env: Mapping[str, str], packages: Sequence[str] = ()) -> None:
+    """Write the root file system of a minimal system, with further packages in it, as a tar file."""
     suite = platform.freedesktop_os_release()["VERSION_CODENAME"]
     command = [tool("mmdebstrap", "mmdebstrap"), "--quiet", "--variant=minbase", "--format=tar"]
     command += [f"--aptopt={option}" for option in _apt_options(env)]
     command += [f"--dpkgopt=path-exclude={pattern}" for pattern in LEFT_OUT]
+    command += [f"--include={','.join(packages)}"] if packages else []
     command += [suite, str(tar), *(str(path) for path in _source_files())]
     run(command, env={**env, "SOURCE_DATE_EPOCH": "1709208000"}, timeout=280)
 

@@ -106,6 +106,21 @@ def debian_image(images: Images) -> LayoutImage:
 
 
 @pytest.fixture(scope="session")
+def nginx_image(images: Images) -> LayoutImage:
+    return images.nginx()
+
+
+@pytest.fixture(scope="session")
+def python_image(images: Images) -> LayoutImage:
+    return images.python()
+
+
+@pytest.fixture(scope="session")
+def node_image(images: Images) -> LayoutImage:
+    return images.node()
+
+
+@pytest.fixture(scope="session")
 def layers_image(images: Images) -> LayoutImage:
     return images.layers()
 

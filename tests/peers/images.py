@@ -11,9 +11,10 @@ import os
 import platform
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from peers import debian, layout, trees
@@ -21,6 +22,12 @@ from peers.layout import Compression, Content, Layer, LayoutImage, LayoutWriter,
 from peers.process import tool
 
 SHELL: Mapping[str, object] = {"Env": ["PATH=/usr/sbin:/usr/bin:/sbin:/bin"], "Cmd": ["sh"]}
+NGINX: Mapping[str, object] = {
+    **SHELL,
+    "Cmd": ["nginx", "-g", "daemon off;"],
+    "ExposedPorts": {"80/tcp": {}},
+    "StopSignal": "SIGQUIT",
+}
 ARTIFACT = "application/vnd.shale.test.note.v1+json"
 EMPTY = "application/vnd.oci.empty.v1+json"
 ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64"}
@@ -59,6 +66,18 @@ class Images:
         """One layer of some 100 MB: a minimal Debian or Ubuntu, as this machine is."""
         return self._get("debian", self._debian, debian.sources())
 
+    def nginx(self) -> LayoutImage:
+        """Three layers: the minimal system, nginx, and a page that it serves on port 80."""
+        return self._get("nginx", self._nginx, debian.sources())
+
+    def python(self) -> LayoutImage:
+        """Two layers: the minimal system, and python3 with its standard library."""
+        return self._get("python", partial(self._packages, ["python3"], "python3"), debian.sources())
+
+    def node(self) -> LayoutImage:
+        """Two layers: the minimal system, and nodejs."""
+        return self._get("node", partial(self._packages, ["nodejs"], "node"), debian.sources())
+
     def layers(self) -> LayoutImage:
         """Four layers: 20,000 small files, whiteouts, an opaque folder, hard links, names that come back."""
         return self._get("layers", self._layers)
@@ -82,6 +101,33 @@ class Images:
         tar = writer.folder / "debian.tar"
         debian.bootstrap(tar, self.env)
         return writer.image([writer.layer(tar, "mmdebstrap")], architecture=here(), settings=SHELL)
+
+    def _nginx(self, writer: LayoutWriter) -> Content:
+        layers = self._installed(writer, ["nginx-light"])
+        tar = writer.folder / "page.tar"
+        trees.page(tar)
+        layers.append(writer.layer(tar, "COPY index.html /var/www/html/"))
+        return writer.image(layers, architecture=here(), settings=NGINX)
+
+    def _packages(self, packages: Sequence[str], command: str, writer: LayoutWriter) -> Content:
+        layers = self._installed(writer, packages)
+        return writer.image(layers, architecture=here(), settings={**SHELL, "Cmd": [command]})
+
+    def _installed(self, writer: LayoutWriter, packages: Sequence[str]) -> list[Layer]:
+        """The layer of the minimal system, which these images share, and what further packages add to it."""
+        system = self.debian()
+        config = system.document(system.document()["config"]["digest"])
+        [descriptor] = system.document()["layers"]
+        shared = writer.folder / "shared.packed"
+        shutil.copyfile(system.blob(descriptor["digest"]), shared)
+        base = Layer(
+            writer.file(shared, descriptor["mediaType"]), config["rootfs"]["diff_ids"][0], "mmdebstrap"
+        )
+        whole, added = writer.folder / "whole.tar", writer.folder / "added.tar"
+        debian.bootstrap(whole, self.env, packages)
+        trees.difference(system.blob(descriptor["digest"]), whole, added)
+        whole.unlink()
+        return [base, writer.layer(added, f"RUN apt-get install {' '.join(packages)}")]
 
     def _layers(self, writer: LayoutWriter) -> Content:
         layers = [self._system(writer)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import random
 import tarfile
@@ -110,3 +111,52 @@ def returns(path: Path) -> None:
         tar.file("srv/files/00/000", b"back\n")
         tar.folder("srv/files/01")
         tar.file("srv/files/01/only", b"alone\n")
+
+
+def page(path: Path) -> None:
+    """What nginx serves in its image, below folders as docker writes them: each described."""
+    with writing(path) as tar:
+        for folder in ("var", "var/www", "var/www/html"):
+            tar.folder(folder)
+        tar.file("var/www/html/index.html", b"<h1>It works: a page from a layer of its own</h1>\n")
+
+
+def difference(old: Path, new: Path, path: Path) -> None:
+    """Write what makes `new` of `old`, tars of root file systems, as a layer; it describes its folders too."""
+    known = _fingerprints(old)
+    left = set(known)
+    with tarfile.open(new) as source, tarfile.open(path, "w", format=tarfile.PAX_FORMAT) as target:
+        folders: dict[str, tarfile.TarInfo] = {}
+        for entry in source:
+            left.discard(entry.name)
+            if entry.isdir():
+                folders[entry.name] = entry
+            if known.get(entry.name) == _fingerprint(source, entry):
+                continue
+            for above in _above(entry.name):
+                if above in folders:
+                    target.addfile(folders.pop(above))
+            folders.pop(entry.name, None)
+            target.addfile(entry, source.extractfile(entry) if entry.isreg() else None)
+        for name in sorted(left):
+            folder, _, base = name.rpartition("/")
+            if not any(above in left for above in _above(name)):
+                target.addfile(tarfile.TarInfo(f"{folder}/.wh.{base}"))
+
+
+def _above(name: str) -> list[str]:
+    parts = name.split("/")
+    return ["/".join(parts[:count]) for count in range(1, len(parts))]
+
+
+def _fingerprints(path: Path) -> dict[str, str]:
+    with tarfile.open(path) as archive:
+        return {entry.name: _fingerprint(archive, entry) for entry in archive}
+
+
+def _fingerprint(archive: tarfile.TarFile, entry: tarfile.TarInfo) -> str:
+    """All that a layer would have to say of an entry."""
+    body = archive.extractfile(entry) if entry.isreg() else None
+    digest = hashlib.file_digest(body, "sha256").hexdigest() if body else ""  # type: ignore[arg-type]
+    facts = (entry.type, entry.mode, entry.uid, entry.gid, entry.mtime, entry.linkname, entry.pax_headers)
+    return f"{facts} {entry.devmajor}:{entry.devminor} {digest}"

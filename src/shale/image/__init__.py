@@ -8,8 +8,8 @@ Invariants:
 - A document is moved as the bytes that it is; nothing is ever encoded again.
 - Children are in place before their parent, and the name moves last.
 
-Reading order: `ports`, `graph`, `parallel`, `intake`, `pull`, `stored`, `remote`, `push`; what the store has:
-`listing` with `fitting`, `resolve`, `history`, `inspect`, `filters` with `instants`, `remove`, `usage`;
-between places: `notation`, `landing`, `copy`, `relay`; `archive` with `byterange`; `rootfs` with `changes`
-(import).
+Reading order: `ports`, `graph`, `parallel`; `making`, `receiving`, `intake`, `expectation`, `pull`; `stored`,
+`remote`, `push`; what the store has: `listing` with `fitting`, `resolve`, `history`, `inspect`, `filters` with
+`instants`, `uses`, `remove`, `usage`; as file systems: `layerkeys`, `mounts`; between places: `notation`,
+`landing`, `copy`, `relay`; `archive` with `byterange`; `rootfs` with `changes` (import).
 """

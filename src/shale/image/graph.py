@@ -55,6 +55,13 @@ class Graph(msgspec.Struct):
         return (node.parsed for node in self.nodes if isinstance(node.parsed, Manifest))
 
     @property
+    def platforms(self) -> dict[Digest, Platform]:
+        """What the indexes say that their manifests are for, where they say it."""
+        indexes = [node.parsed for node in self.nodes if isinstance(node.parsed, Index)]
+        children = (child for index in indexes for child in index.manifests)
+        return {child.digest: child.platform for child in children if child.platform is not None}
+
+    @property
     def blobs(self) -> list[Descriptor]:
         """Configs and layers, each once, in order of the manifests."""
         unique: dict[Digest, Descriptor] = {}

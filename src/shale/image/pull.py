@@ -6,24 +6,24 @@ transaction the rows of the documents and the name. A kill anywhere leaves bytes
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
 
 import msgspec
 
-from shale.errors import Cancelled
 from shale.events import LayerProgress, LayerState, Listener
+from shale.image.expectation import DiffIDMismatch, Expectation
 from shale.image.graph import Graph, Node, walk
-from shale.image.intake import DiffIDMismatch, Intake
+from shale.image.intake import Intake
+from shale.image.making import LayerMaking, Mountable
 from shale.image.parallel import run_all
 from shale.image.ports import BlobSink, Document, Source
 from shale.oci import mediatype
 from shale.oci.config import ImageConfig, parse_config
 from shale.oci.descriptor import Descriptor
-from shale.oci.digest import DiffID, Digest
-from shale.oci.document import MAX_CONFIG, MAX_MANIFEST, InvalidDocument
+from shale.oci.digest import Digest
+from shale.oci.document import MAX_CONFIG, MAX_MANIFEST
 from shale.oci.manifest import Manifest, detect_media_type
 from shale.oci.platform import Platform
 from shale.oci.reference import Reference
@@ -69,49 +69,18 @@ class _StoreFirst:
         self._behind.fetch(descriptor, sink)
 
 
-class _Expectation:
-    """The DiffIDs that the config will name, for those who have their layer before the config is here."""
-
-    def __init__(self, manifest: Manifest) -> None:
-        self._manifest = manifest
-        self._told = threading.Event()
-        self._diff_ids: tuple[DiffID, ...] = ()
-
-    def tell(self, config: ImageConfig) -> None:
-        """The config is here.
-
-        Raises:
-            InvalidDocument: it does not have one DiffID for each layer.
-        """
-        layers, diff_ids = self._manifest.layers, config.rootfs.diff_ids
-        if len(layers) != len(diff_ids):
-            raise InvalidDocument(
-                f"image config {self._manifest.config.digest} names {len(diff_ids)} layers, "
-                f"its manifest has {len(layers)}"
-            )
-        named = dict(zip((layer.digest for layer in layers), diff_ids, strict=True))
-        for layer, diff_id in zip(layers, diff_ids, strict=True):
-            if named[layer.digest] != diff_id:
-                raise DiffIDMismatch(layer.digest, diff_id, named[layer.digest])
-        self._diff_ids = diff_ids
-        self._told.set()
-
-    def give_up(self) -> None:
-        """The config will not come."""
-        self._told.set()
-
-    def of(self, position: int) -> DiffID:
-        """The DiffID of one layer, when it is known."""
-        self._told.wait()
-        if not self._diff_ids:
-            raise Cancelled("stopped, because the image's config could not be fetched")
-        return self._diff_ids[position]
-
-
 class Puller:
     """Brings images into one store."""
 
-    def __init__(self, store: Store, listener: Listener, cancel: Cancellation, *, jobs: int = 4) -> None:
+    def __init__(
+        self,
+        store: Store,
+        listener: Listener,
+        cancel: Cancellation,
+        *,
+        jobs: int = 4,
+        mountable: Mountable | None = None,
+    ) -> None:
         """Prepare.
 
         Args:
@@ -119,11 +88,13 @@ class Puller:
             listener: told what happens.
             cancel: cancelled by whoever wants the work to end.
             jobs: how many blobs at a time.
+            mountable: makes layers of what runs here mountable on the way; None leaves it for their first use.
         """
         self._store = store
         self._listener = listener
         self._cancel = cancel
         self._jobs = jobs
+        self._mountable = mountable
 
     def pull(
         self,
@@ -193,13 +164,17 @@ class Puller:
         root = (behind if ask else source).document(wanted)
         graph = walk(source, root, platform, keep, missing)
         lease.protect(blob.digest for blob in graph.blobs)
-        for manifest in graph.manifests:
+        platforms = graph.platforms
+        for node in graph.nodes:
+            manifest = node.parsed
+            if not isinstance(manifest, Manifest):
+                continue
             if not manifest.is_image:
                 unique = {child.digest: child for child in manifest.children}
                 tasks = [partial(intake.blob, source, blob) for blob in unique.values()]
                 run_all(tasks, self._jobs, self._cancel)
             elif not self._has(manifest):
-                self._image(intake, source, manifest)
+                self._image(intake, source, manifest, platforms.get(node.document.digest))
         return graph
 
     def _was_seen(self, digest: Digest, origin: Origin | None) -> bool:
@@ -211,7 +186,7 @@ class Puller:
         records = self._store.content.layers(manifest.layers)
         if not self._store.content.is_complete(manifest):
             return False
-        expectation = _Expectation(manifest)
+        expectation = Expectation(manifest)
         try:
             expectation.tell(self._config(manifest))
         except BlobDamaged:
@@ -224,10 +199,11 @@ class Puller:
                 raise DiffIDMismatch(layer.digest, expectation.of(position), record.diff_id)
         return True
 
-    def _image(self, intake: Intake, source: Source, manifest: Manifest) -> None:
+    def _image(self, intake: Intake, source: Source, manifest: Manifest, said: Platform | None) -> None:
+        """Bring an image; `said` is what an index says of its platform."""
         for layer in manifest.layers:
             self._listener(LayerProgress(layer.digest.short, LayerState.PULLING, 0, layer.size))
-        expectation = _Expectation(manifest)
+        expectation = Expectation(manifest)
 
         def bring_config() -> None:
             try:
@@ -244,10 +220,24 @@ class Puller:
         for at in largest_first:
             layer = manifest.layers[at]
             if mediatype.is_layer(layer.media_type):
-                tasks.append(partial(intake.layer, source, layer, partial(expectation.of, at)))
+                making = self._making(manifest, layer, said, expectation)
+                tasks.append(partial(intake.layer, source, layer, partial(expectation.of, at), making))
             else:
                 tasks.append(partial(intake.blob, source, layer))
         run_all(tasks, max(2, self._jobs), self._cancel)
+
+    def _making(
+        self, manifest: Manifest, layer: Descriptor, said: Platform | None, expectation: Expectation
+    ) -> LayerMaking | None:
+        mountable = self._mountable
+        if mountable is None or (said is not None and not mountable.runs(said)):
+            return None
+        return mountable.making(
+            layer.digest,
+            room=sum(child.size for child in manifest.children),
+            check=self._cancel.check,
+            wanted=lambda: mountable.runs(expectation.platform()),
+        )
 
     def _config(self, manifest: Manifest) -> ImageConfig:
         raw = self._store.blobs.read(manifest.config.digest, MAX_CONFIG)

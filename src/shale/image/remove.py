@@ -15,10 +15,11 @@ from typing import NamedTuple
 
 import msgspec
 
-from shale.errors import Conflict, ShaleError
+from shale.errors import ShaleError
 from shale.image.history import image_config
 from shale.image.listing import ImageSummary, list_images
 from shale.image.resolve import Found, find_image
+from shale.image.uses import ImageInUse, UsedImage, uses, uses_of
 from shale.oci.digest import Digest, chain_ids
 from shale.oci.platform import Platform
 from shale.oci.reference import Reference
@@ -26,11 +27,7 @@ from shale.store.collect import Garbage
 from shale.store.database import Transaction
 from shale.store.store import Store
 
-__all__ = ["ImageInUse", "Removal", "Remover"]
-
-
-class ImageInUse(Conflict):
-    """What should be removed is in use: an id that several repositories name, content of a named image."""
+__all__ = ["Removal", "Remover"]
 
 
 class Removal(msgspec.Struct, frozen=True):
@@ -39,7 +36,7 @@ class Removal(msgspec.Struct, frozen=True):
     Attributes:
         untagged: names that are gone, in familiar form.
         deleted: ids of images, and ChainIDs of their layers, that are gone.
-        garbage: the blobs that are gone.
+        garbage: the blobs and mountable layers that are gone.
     """
 
     untagged: tuple[str, ...] = ()
@@ -86,6 +83,8 @@ class Remover:
         Raises:
             ImageNotFound: nothing of that name or id.
             ImageInUse: by id, and several repositories name it; or by the digest of what a tag keeps.
+            UsedImage: nothing of it would be left but what a container or a mount uses. Forced, names go and
+                what is used stays until it is used no more; an id of what runs cannot be forced.
         """
         found = find_image(self._store, text, self._host)
         if found.reference is not None:
@@ -94,6 +93,7 @@ class Remover:
                 others = ", ".join(sorted(name.familiar for name in found.image.names))
                 raise ImageInUse(f"{text} is no name of its own, but content of {others}; remove that")
             targets = [found.image] if len(names) == len(found.image.names) + len(found.image.digests) else []
+            targets = self._unless_used(text, targets, force=force, by_name=True)
         else:
             targets = [one for one in list_images(self._store, lambda: self._host) if one.id == found.image.id]
             names = _names_of(targets)
@@ -102,7 +102,24 @@ class Remover:
                     f"unable to delete {found.image.id.short} (must be forced): several repositories name it: "
                     + ", ".join(sorted(name.reference.familiar for name in names if name.reference.tag))
                 )
+            targets = self._unless_used(text, targets, force=force, by_name=False)
         return self._commit(names, targets, command, collect=prune)
+
+    def _unless_used(
+        self, text: str, targets: Sequence[ImageSummary], *, force: bool, by_name: bool
+    ) -> list[ImageSummary]:
+        """What may go of what should; where it is forced, what runs or is mounted loses its names only."""
+        with self._store.database.read() as tx:
+            known = uses(tx)
+        free = []
+        for target in targets:
+            used = uses_of(target, known)
+            for use in used:
+                if not force or (use.running and not by_name):
+                    raise UsedImage(text, target.id, use, by_name=by_name)
+            if not any(use.running or use.place for use in used):
+                free.append(target)
+        return free
 
     def untag(self, reference: Reference, command: str) -> None:
         """Take one tag away and leave the image, even where it was its last name.
@@ -117,10 +134,13 @@ class Remover:
         """Remove whole images with all their names, and collect.
 
         Args:
-            images: which.
+            images: which; those that are in use are left alone.
             command: what does it, for the log of names.
             rehearse: only tell what would go.
         """
+        with self._store.database.read() as tx:
+            known = uses(tx)
+        images = [image for image in images if not uses_of(image, known)]
         names = _names_of(images)
         if not rehearse:
             return self._commit(names, images, command, collect=True)
@@ -153,6 +173,7 @@ class Remover:
         if collect:
             with self._store.database.write() as tx:
                 garbage = self._store.collector.collect(tx)
+            self._store.layers.sweep()
         return _removal(untagged, shown, garbage)
 
     def _forget(

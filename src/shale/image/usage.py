@@ -1,6 +1,7 @@
 """How much room a store takes, and for what: what `system df` shows.
 
-Sizes here are bytes on disk: of blobs, which are compressed, each counted once however many images have it.
+Sizes here are bytes on disk: of blobs, which are compressed, each counted once however many images have it,
+and of mountable layers.
 """
 
 from __future__ import annotations
@@ -12,9 +13,11 @@ import msgspec
 
 from shale.image.listing import ImageSummary, list_images
 from shale.image.remove import Remover
+from shale.image.uses import Use, uses, uses_of
 from shale.oci.digest import Digest
 from shale.oci.platform import Platform
-from shale.store.space import BlobSpace, IngestSpace, blob_space, ingest_space, root_blobs
+from shale.store.collect import Garbage
+from shale.store.space import IngestSpace, Space, blob_space, ingest_space, layer_space, root_blobs
 from shale.store.store import Store
 
 __all__ = ["ImageUsage", "Usage", "store_usage"]
@@ -27,11 +30,13 @@ class ImageUsage(msgspec.Struct, frozen=True):
         image: which.
         shared: bytes of its blobs that other images have too.
         unique: bytes of its blobs that only it has: what its removal alone would free.
+        containers: how many were made of it.
     """
 
     image: ImageSummary
     shared: int
     unique: int
+    containers: int
 
 
 class Usage(msgspec.Struct, frozen=True):
@@ -40,13 +45,15 @@ class Usage(msgspec.Struct, frozen=True):
     Attributes:
         images: each image.
         blobs: all blobs on disk.
-        reclaimable: bytes that `image prune -a` would free now.
+        layers: mountable layers.
+        garbage: what `image prune -a` would free now.
         ingests: transfers under way or interrupted.
     """
 
     images: Sequence[ImageUsage]
-    blobs: BlobSpace
-    reclaimable: int
+    blobs: Space
+    layers: Space
+    garbage: Garbage
     ingests: IngestSpace
 
 
@@ -61,15 +68,20 @@ def store_usage(store: Store, host: Platform) -> Usage:
     rehearsal = Remover(store, host).remove_images(images, "system df", rehearse=True)
     with store.database.read() as tx:
         below = root_blobs(tx)
+        known = uses(tx)
     holders = Counter(digest for blobs in below.values() for digest in blobs)
     return Usage(
-        images=[_image(image, below.get(image.target, {}), holders) for image in images],
+        images=[_image(image, below.get(image.target, {}), holders, uses_of(image, known)) for image in images],
         blobs=blob_space(store),
-        reclaimable=rehearsal.garbage.size,
+        layers=layer_space(store),
+        garbage=rehearsal.garbage,
         ingests=ingest_space(store),
     )
 
 
-def _image(image: ImageSummary, blobs: Mapping[Digest, int], holders: Counter[Digest]) -> ImageUsage:
+def _image(
+    image: ImageSummary, blobs: Mapping[Digest, int], holders: Counter[Digest], used: Sequence[Use]
+) -> ImageUsage:
     shared = sum(size for digest, size in blobs.items() if holders[digest] > 1)
-    return ImageUsage(image, shared, sum(blobs.values()) - shared)
+    containers = sum(1 for use in used if use.container)
+    return ImageUsage(image, shared, sum(blobs.values()) - shared, containers)

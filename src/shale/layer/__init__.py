@@ -7,7 +7,8 @@ Never: a size, a name or a record of an archive is trusted before it is checked;
 length of a stream; a byte after the end of the archive escapes the DiffID.
 
 Reading order: `field` (the text and numbers of a header block), `pax` and `sparse` (what stands around it),
-`header` (one entry), `scan` (a stream of them), `frames`, `gunzip`, `unzstd` and `compression` (bytes under
-the tar, `behind` the caller's back), `compressor` (the way back), `verify` (all of it in one pass: what a
-pull needs to know).
+`header` (one entry), `extents` (the map of a sparse file in a stream), `path` and `whiteout` (what its name
+means), `scan` (a stream of them), `frames`,
+`gunzip`, `unzstd` and `compression` (bytes under the tar, `behind` the caller's back), `compressor` (the way
+back), `verify` (all of it in one pass: what a pull needs to know).
 """

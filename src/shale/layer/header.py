@@ -9,10 +9,9 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from enum import Enum
-from typing import Final
-
-import msgspec
-from msgspec.structs import replace
+from types import MappingProxyType
+from typing import Final, NamedTuple
+from zlib import adler32
 
 from shale.layer import pax
 from shale.layer.field import InvalidTar, TruncatedTar, checksums, decimal, number, octal, text
@@ -40,6 +39,7 @@ __all__ = [
     "TruncatedTar",
     "merge",
     "parse_block",
+    "parse_plain",
 ]
 
 REGULAR: Final = b"0"
@@ -67,6 +67,13 @@ PLAIN: Final = re.compile(
 Its groups are the size, the checksum, and the target of a symbolic link.
 """
 
+_PLAIN_ENTRY: Final = re.compile(
+    rb"([0-7]{7})[ \0]([0-7]{7})[ \0]([0-7]{7})[ \0]([0-7]{11})[ \0]([0-7]{11})[ \0]([0-7]{6})[ \0]{2}"
+    rb"([01256LKx])(.{100})(ustar\0.{2}|ustar  \0)(.{32})(.{32})(?:\0{16}|(?:0{7}\0){2})",
+    re.DOTALL,
+)
+"""The same for a reader who wants the fields: from byte 100 to 345 of a header of POSIX or GNU."""
+_NOTHING: Final[Mapping[bytes, bytes]] = MappingProxyType({})
 _FILES: Final = frozenset((REGULAR, CONTIGUOUS, GNU_SPARSE))
 _OLD_REGULAR: Final = b"\0"
 _BODILESS: Final = frozenset((HARD_LINK, SYMLINK, CHARACTER_DEVICE, BLOCK_DEVICE, DIRECTORY, FIFO))
@@ -84,8 +91,10 @@ class Format(Enum):
     GNU = "gnu"
 
 
-class Header(msgspec.Struct, frozen=True):
+class Header(NamedTuple):
     """One entry, as its header block and the records before it say.
+
+    A tuple because there is one for every file of a layer: it is made three times as fast as a dataclass.
 
     Names are bytes as they stand in the archive: not checked, not normalised, not UTF-8. Numbers are in
     range of 64 bits, sizes are not negative; nothing else of it is safe to act on unchecked.
@@ -125,7 +134,7 @@ class Header(msgspec.Struct, frozen=True):
     minor: int = 0
     format: Format = Format.USTAR
     offset: int = 0
-    records: Mapping[bytes, bytes] = msgspec.field(default_factory=dict)
+    records: Mapping[bytes, bytes] = _NOTHING
     extents: tuple[Extent, ...] | None = None
 
     @property
@@ -190,6 +199,51 @@ def parse_block(block: bytes, offset: int) -> Header:
         minor=minor,
         format=form,
         offset=offset,
+    )
+
+
+def parse_plain(block: bytes, offset: int) -> Header | None:
+    """Read one header block that looks like nearly all of them, in a fraction of the time.
+
+    Args:
+        block: 512 bytes.
+        offset: where it stands in the stream.
+
+    Returns:
+        What `parse_block` and `merge` make of it by itself; None where they must be asked.
+    """
+    found = _PLAIN_ENTRY.match(block, 100)
+    if found is None:
+        return None
+    mode, uid, gid, size, mtime, checksum, kind, link, magic, user, group = found.groups()
+    # As in `checksums`, unsigned only.
+    total = (adler32(block[:256]) & 0xFFFF) + (adler32(block[256:]) & 0xFFFF) - 2
+    if total + 8 * ord(" ") - sum(block[148:156]) != int(checksum, 8):
+        return None
+    form = Format.USTAR if magic[5] == 0 else Format.GNU
+    name = block[:100].partition(b"\0")[0]
+    if block[345] or block[357] or block[508]:
+        if form is Format.GNU or block[508:512] == b"tar\0":
+            return None
+        if prefix := text(block[345:500]):
+            name = prefix + b"/" + name
+    length = int(size, 8)
+    return Header(
+        name,
+        kind,
+        length,
+        0 if kind in _BODILESS else length,
+        int(mode, 8),
+        int(uid, 8),
+        int(gid, 8),
+        int(mtime, 8) * _SECOND,
+        link.partition(b"\0")[0],
+        user.partition(b"\0")[0],
+        group.partition(b"\0")[0],
+        0,
+        0,
+        form,
+        offset,
     )
 
 
@@ -267,8 +321,7 @@ def merge(header: Header, records: Mapping[bytes, bytes], name: bytes, link: byt
             raise InvalidTar("an entry that is no file is marked as a sparse file", at)
     if size < 0 or stored < 0:
         raise InvalidTar(f"the size {min(size, stored)} is negative", at)
-    return replace(
-        header,
+    return header._replace(
         name=name,
         kind=kind,
         size=size,

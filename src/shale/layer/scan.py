@@ -1,5 +1,8 @@
 """A tar archive as it streams by: every header read, no body kept.
 
+There are three ways through it: one that only counts, one that hands out headers that are plain, and the
+complete one, a block at a time, for everything else. They agree on every archive.
+
 Specification: POSIX pax "ustar Interchange Format". What ends an archive, and what may be cut off of it, is
 as in Go's archive/tar: two zero blocks, or the end of the stream between entries, in padding, or after one
 zero block. Bytes after the two zero blocks are not looked at.
@@ -11,10 +14,9 @@ from collections.abc import Callable, Mapping
 from typing import Final
 from zlib import adler32
 
-from msgspec.structs import replace
-
 from shale.layer import pax
-from shale.layer.field import BLOCK, LARGEST, SPECIAL_LIMIT, InvalidTar, TruncatedTar, number, padding, text
+from shale.layer.extents import SparseMaps
+from shale.layer.field import BLOCK, LARGEST, SPECIAL_LIMIT, InvalidTar, TruncatedTar, padding, text
 from shale.layer.header import (
     GLOBAL_RECORDS,
     GNU_SPARSE,
@@ -23,26 +25,20 @@ from shale.layer.header import (
     PLAIN,
     RECORDS,
     REGULAR,
-    Format,
+    SYMLINK,
     Header,
     merge,
     parse_block,
+    parse_plain,
 )
-from shale.layer.sparse import (
-    Extent,
-    check_extents,
-    map_in_block,
-    map_in_body,
-    map_in_records,
-    map_length,
-    version,
-)
+from shale.layer.sparse import version
 
 __all__ = ["TarScan"]
 
 _ZEROS: Final = bytes(BLOCK)
 _NOTHING: Final[Mapping[bytes, bytes]] = {}
 
+_SPECIAL: Final = frozenset((RECORDS, GLOBAL_RECORDS, LONG_NAME, LONG_LINK))
 _REGULAR: Final = ord(REGULAR)
 
 
@@ -54,7 +50,11 @@ class TarScan:
     Args:
         on_entry: called with each entry, in order, before any byte of the stream after its header (and the
             map of a sparse file) is looked at. Records of pax that stand for the whole archive are no
-            entries, and do not change entries: to Docker, containerd and Podman they do not either.
+            entries, and do not change entries: to Docker, containerd and Podman they do not either. While
+            it is called `position` is where the stored bytes of the entry begin.
+        on_body: called with the stored bytes of the entry that `on_entry` was called with last, in order and
+            in pieces of any size, without padding; of a sparse file `Header.extents` says where they belong.
+            A piece is good only until it returns. Not called for bytes that were passed over by `skip`.
 
     Attributes:
         entries: how many there were so far.
@@ -62,11 +62,18 @@ class TarScan:
         position: bytes of the stream so far.
     """
 
-    def __init__(self, on_entry: Callable[[Header], None] | None = None) -> None:
+    def __init__(
+        self,
+        on_entry: Callable[[Header], None] | None = None,
+        on_body: Callable[[memoryview], None] | None = None,
+    ) -> None:
         self.entries = 0
         self.content_size = 0
         self.position = 0
         self._on_entry = on_entry
+        self._on_body = on_body
+        self._sparse = SparseMaps(self._collect, self._entry)
+        self._run = self._count_plain if on_entry is None else self._hand_out_plain
         self._ended = False
         # Bytes to pass over, and how many of the last of them are padding, which may be missing at the end.
         self._skip = self._slack = 0
@@ -76,7 +83,7 @@ class TarScan:
         self._gathered = bytearray()
         self._then: Callable[[bytes], None] = self._block
         self._inside = False
-        self._quick = on_entry is None
+        self._quick = True
         self._records: Mapping[bytes, bytes] = _NOTHING
         self._name = self._link = b""
 
@@ -86,12 +93,15 @@ class TarScan:
         Raises:
             InvalidTar: they are not what an archive goes on with.
         """
+        if self._on_body is not None:
+            chunk = memoryview(chunk)
         at, end, start = 0, len(chunk), self.position
         while at < end:
             if self._ended:
                 at = end
             elif self._skip:
                 step = min(self._skip, end - at)
+                self._hand_out_body(chunk, at, step)
                 self._skip -= step
                 at += step
             elif self._quick and not self._gathered and end - at >= BLOCK:
@@ -133,7 +143,13 @@ class TarScan:
         self._skip -= count
         self.position += count
 
-    def _run(self, chunk: bytes | memoryview, at: int) -> int:
+    def _hand_out_body(self, chunk: bytes | memoryview, at: int, step: int) -> None:
+        """Hand out what of the next `step` bytes is body and not padding."""
+        body = self._skip - self._slack
+        if self._on_body is not None and body > 0:
+            self._on_body(memoryview(chunk)[at : at + min(step, body)])
+
+    def _count_plain(self, chunk: bytes | memoryview, at: int) -> int:
         """Go over plain headers and their bodies, from `at` to the first header that is not plain.
 
         This loop is the speed of the whole: one match, two sums, no copy but the header's.
@@ -164,12 +180,41 @@ class TarScan:
         if at == begin:
             self._gathered += chunk[at : at + BLOCK]
             return at + BLOCK
-        self._name = self._link = b""
         self._count(entries, content, self.position)
-        if at > len(chunk):
-            self._skip, self._slack = at - len(chunk), padding(size)
-            return len(chunk)
-        return at
+        return self._after_plain(chunk, at, size)
+
+    def _hand_out_plain(self, chunk: bytes | memoryview, at: int) -> int:
+        """The same with `on_entry` and `on_body` called for each: one copy of the header, one match more."""
+        last = len(chunk) - BLOCK
+        begin, start = at, self.position - at
+        on_entry, on_body = self._on_entry, self._on_body
+        assert on_entry is not None
+        size = 0
+        while at <= last:
+            header = parse_plain(bytes(chunk[at : at + BLOCK]), start + at)
+            if header is None or header.kind in _SPECIAL:
+                break
+            at += BLOCK
+            self.position = start + at
+            size = header.stored
+            self._count(1, len(header.link) if header.kind == SYMLINK else size, header.offset)
+            on_entry(header)
+            if size:
+                if on_body is not None:
+                    on_body(memoryview(chunk)[at : at + size])
+                at += size + 511 & ~511
+        if at == begin:
+            self._gathered += chunk[at : at + BLOCK]
+            return at + BLOCK
+        return self._after_plain(chunk, at, size)
+
+    def _after_plain(self, chunk: bytes | memoryview, at: int, size: int) -> int:
+        """Where to go on after a quick way: `at`, or the end of the chunk where a body goes beyond it."""
+        self._name = self._link = b""
+        if at <= len(chunk):
+            return at
+        self._skip, self._slack = at - len(chunk), padding(size)
+        return len(chunk)
 
     def _count(self, entries: int, content: int, offset: int) -> None:
         self.entries += entries
@@ -193,14 +238,15 @@ class TarScan:
         self._skip, self._slack = body + pad, pad
         self._collect(BLOCK, self._block, inside=False)
         # A long name does not change what a plain header counts for; records and a long link may.
-        self._quick = self._on_entry is None and not self._records and not self._link
+        self._quick = not self._records and not self._link and (self._on_entry is None or not self._name)
 
     def _block(self, block: bytes) -> None:
         if block == _ZEROS:
             self._collect(BLOCK, self._second_zeros, inside=False)
             return
-        header = parse_block(block, self.position - BLOCK)
-        if header.kind in (RECORDS, GLOBAL_RECORDS, LONG_NAME, LONG_LINK):
+        offset = self.position - BLOCK
+        header = parse_plain(block, offset) or parse_block(block, offset)
+        if header.kind in _SPECIAL:
             if header.size > SPECIAL_LIMIT:
                 raise InvalidTar(
                     f"an extended header has {header.size} bytes: at most 1 MiB is read", header.offset
@@ -210,14 +256,13 @@ class TarScan:
         header = merge(header, self._records, self._name, self._link)
         self._records, self._name, self._link = _NOTHING, b"", b""
         if header.kind == GNU_SPARSE:
-            self._gnu_sparse(header, block)
+            self._sparse.in_header(header, block)
             return
         form = version(header.records)
         if form == "1":
-            self._body_extents(header)
+            self._sparse.in_body(header)
         elif form:
-            extents = map_in_records(header.records, header.offset)
-            self._entry(_with_extents(header, extents, header.stored), header.stored)
+            self._sparse.in_records(header)
         else:
             self._entry(header, header.stored)
 
@@ -241,61 +286,9 @@ class TarScan:
                 self._records, self._name, self._link = _NOTHING, b"", b""
         self._pass(0, padding(header.size))
 
-    def _gnu_sparse(self, header: Header, block: bytes) -> None:
-        if header.format is not Format.GNU:
-            raise InvalidTar("a sparse file in the form of GNU tar has another writer's header", header.offset)
-        size = number(block[483:495], "size", header.offset)
-        if size < 0:
-            raise InvalidTar(f"the size {size} is negative", header.offset)
-        self._gnu_extents(replace(header, size=size), [], map_in_block(block, header.offset, extension=False))
-
-    def _gnu_extents(self, header: Header, known: list[Extent], found: tuple[list[Extent], bool]) -> None:
-        """Take the extents that one block had, and those of the blocks after it while there are more."""
-        extents, more = found
-        known += extents
-        if 24 * len(known) > SPECIAL_LIMIT:
-            raise InvalidTar("a sparse map has more than 1 MiB", header.offset)
-        if not more:
-            self._entry(_with_extents(header, known, header.stored), header.stored)
-            return
-
-        def extension(block: bytes) -> None:
-            self._gnu_extents(header, known, map_in_block(block, header.offset, extension=True))
-
-        self._collect(BLOCK, extension)
-
-    def _body_extents(self, header: Header) -> None:
-        """Collect the map of a pax 1.0 sparse file, which stands before its bytes, block by block."""
-        blocks = bytearray()
-        missing = 1
-
-        def more(block: bytes) -> None:
-            nonlocal missing
-            if not blocks:
-                missing = map_length(block, header.offset)
-            blocks.extend(block)
-            missing -= block.count(b"\n")
-            if missing > 0:
-                collect()
-                return
-            rest = header.stored - len(blocks)
-            extents = map_in_body(bytes(blocks), header.offset)
-            self._entry(_with_extents(header, extents, rest), rest)
-
-        def collect() -> None:
-            if len(blocks) + BLOCK > min(header.stored, SPECIAL_LIMIT):
-                raise InvalidTar("a sparse map is longer than its file, or than 1 MiB", header.offset)
-            self._collect(BLOCK, more)
-
-        collect()
-
     def _entry(self, header: Header, rest: int) -> None:
         """Count an entry that is read to the end, of whose body `rest` bytes are still to come."""
         self._count(1, header.length, header.offset)
         if self._on_entry is not None:
             self._on_entry(header)
         self._pass(rest, padding(header.stored))
-
-
-def _with_extents(header: Header, extents: list[Extent], stored: int) -> Header:
-    return replace(header, extents=check_extents(extents, header.size, stored, header.offset))

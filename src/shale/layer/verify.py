@@ -1,12 +1,13 @@
 """What a pull needs to know of a layer, learnt in one pass over its compressed bytes.
 
-Inflating and hashing take about as long as the network, and both release the interpreter lock: with
-`threads` each has a thread of its own, and a layer takes as long as the slowest of them.
+Inflating, hashing and whatever else wants the tar take about as long as the network, and release the
+interpreter lock: with `threads` each has a thread of its own, and a layer takes as long as the slowest of them.
 """
 
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable, Mapping
 from types import TracebackType
 from typing import Final, Self
 
@@ -17,12 +18,15 @@ from shale.layer.compression import Compression, Decompressor
 from shale.layer.scan import TarScan
 from shale.oci.digest import DiffID
 
-__all__ = ["LayerFacts", "LayerScanner"]
+__all__ = ["LayerFacts", "LayerScanner", "TakeTar"]
+
+TakeTar = Callable[[bytes | memoryview], None]
+"""Is given a layer's tar piece by piece, in order; a piece is valid only during the call."""
 
 _CHUNKS: Final = 8
 """Chunks, as large as those who feed make them, before the thread that inflates."""
 _PIECES: Final = 4
-"""Pieces of at most 1 MiB before the thread that hashes."""
+"""Pieces of at most 1 MiB before the thread that hashes, and as many before the one of who else wants them."""
 
 
 class LayerFacts(msgspec.Struct, frozen=True):
@@ -66,16 +70,18 @@ class _Tally:
 
 
 class _Line:
-    """Inflating and tallying, each in a thread behind the other."""
+    """Inflating, and those who want what comes of it, each in a thread of its own."""
 
-    def __init__(self, decompressor: Decompressor, tally: _Tally) -> None:
+    def __init__(self, decompressor: Decompressor, consumers: Mapping[str, TakeTar]) -> None:
         self._decompressor = decompressor
-        self._tallying = Behind(tally.take, _PIECES, "shale-diffid")
+        self._consuming = [Behind(consume, _PIECES, f"shale-{name}") for name, consume in consumers.items()]
         self._inflating = Behind(self._inflate, _CHUNKS, "shale-inflate")
 
     def _inflate(self, chunk: bytes) -> None:
         for piece in self._decompressor.feed(chunk):
-            self._tallying.put(bytes(piece))
+            kept = bytes(piece)
+            for consumer in self._consuming:
+                consumer.put(kept)
 
     def feed(self, chunk: bytes | memoryview) -> None:
         self._inflating.put(bytes(chunk))
@@ -83,31 +89,35 @@ class _Line:
     def finish(self) -> None:
         """Wait for all that was fed; raise what was wrong with it."""
         self.stop()
-        self._inflating.check()
-        self._tallying.check()
+        for thread in (self._inflating, *self._consuming):
+            thread.check()
 
     def stop(self) -> None:
-        # In this order: the one that inflates may be waiting for room before the other.
-        self._inflating.stop()
-        self._tallying.stop()
+        # In this order: the one that inflates may be waiting for room before the others.
+        for thread in (self._inflating, *self._consuming):
+            thread.stop()
 
 
 class LayerScanner:
     """Takes a layer's compressed bytes as they arrive, and says what the layer is.
 
     Use it as a context manager, so that its threads end whatever happens. Not for use by two threads at
-    once. Whoever feeds it is held back while it is behind: at most eight chunks and five pieces of 1 MiB
+    once. Whoever feeds it is held back while it is behind: at most eight chunks and six pieces of 1 MiB
     wait inside.
 
     Args:
         threads: whether to inflate in a second thread and hash in a third; worth it from a MiB on.
         limit: bytes to which the layer may decompress; None for any number.
+        tar: is given the tar too, with `threads` in a fourth thread; what it raises comes as from the scanner.
     """
 
-    def __init__(self, *, threads: bool = False, limit: int | None = None) -> None:
+    def __init__(self, *, threads: bool = False, limit: int | None = None, tar: TakeTar | None = None) -> None:
         self._decompressor = Decompressor(limit)
         self._tally = _Tally()
-        self._line = _Line(self._decompressor, self._tally) if threads else None
+        self._consumers: dict[str, TakeTar] = {"diffid": self._tally.take}
+        if tar is not None:
+            self._consumers["layer"] = tar
+        self._line = _Line(self._decompressor, self._consumers) if threads else None
 
     def __enter__(self) -> Self:
         return self
@@ -134,7 +144,7 @@ class LayerScanner:
             self._line.feed(chunk)
             return
         for piece in self._decompressor.feed(chunk):
-            self._tally.take(piece)
+            self._pass_on(piece)
 
     def result(self) -> LayerFacts:
         """Say that the blob has ended, and what the layer is.
@@ -148,8 +158,12 @@ class LayerScanner:
             self._line.finish()
         held = self._decompressor.close()
         if held:
-            self._tally.take(held)
+            self._pass_on(held)
         return self._tally.facts(self._decompressor.compression)
+
+    def _pass_on(self, piece: bytes | memoryview) -> None:
+        for consume in self._consumers.values():
+            consume(piece)
 
     def close(self) -> None:
         """End the threads; what was found is lost unless `result` has been asked."""

@@ -7,11 +7,12 @@ process (proc(5), /proc/pid/stat field 22); the PID namespace says whether the i
 from __future__ import annotations
 
 import os
+import time
 from pathlib import Path
 
 import msgspec
 
-__all__ = ["ProcessIdentity", "boot_id", "current_process", "is_alive"]
+__all__ = ["ProcessIdentity", "boot_id", "boot_time", "current_process", "is_alive", "process_of"]
 
 
 class ProcessIdentity(msgspec.Struct, frozen=True):
@@ -29,16 +30,40 @@ class ProcessIdentity(msgspec.Struct, frozen=True):
     pid: int
     started: int
 
+    @property
+    def seconds(self) -> float:
+        """The start time in seconds since boot."""
+        return self.started / os.sysconf("SC_CLK_TCK")
+
 
 def boot_id() -> str:
     """The id of this boot of the machine."""
     return Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
 
 
+def boot_time() -> float:
+    """When the machine booted, in seconds since the epoch, as its clock says now."""
+    return time.time() - time.clock_gettime(time.CLOCK_BOOTTIME)
+
+
 def current_process() -> ProcessIdentity:
     """The identity of this process."""
-    pid = os.getpid()
-    return ProcessIdentity(boot_id(), _namespace(), pid, _start_time(pid))
+    return process_of(os.getpid())
+
+
+def process_of(pid: int) -> ProcessIdentity:
+    """The identity of a process that runs now.
+
+    Args:
+        pid: its id in this PID namespace.
+
+    Raises:
+        ProcessLookupError: there is none, or it has ended.
+    """
+    try:
+        return ProcessIdentity(boot_id(), _namespace(), pid, _start_time(pid))
+    except FileNotFoundError:
+        raise ProcessLookupError(pid) from None
 
 
 def is_alive(process: ProcessIdentity) -> bool | None:

@@ -16,6 +16,7 @@ from typing import Final
 from shale.oci.digest import Digest
 from shale.store.checkblobs import BlobCheck
 from shale.store.checkgraph import examine_manifest
+from shale.store.checklayers import LayerCheck, VerifyLayer
 from shale.store.collect import is_old
 from shale.store.database import DatabaseDamaged, Transaction
 from shale.store.findings import CheckProgress, CheckReport, Damage, Finding, Leftover
@@ -33,6 +34,7 @@ def check(
     *,
     read_data: bool = True,
     progress: Callable[[CheckProgress], None] = lambda _: None,
+    verify_layer: VerifyLayer | None = None,
 ) -> CheckReport:
     """Verify a store; it changes nothing, and others may use the store meanwhile.
 
@@ -40,6 +42,7 @@ def check(
         store: an open store. One whose database cannot be opened is for `rebuild.rebuild_database`.
         read_data: hash every blob; false looks at names, sizes and documents only.
         progress: called after every blob, from this thread; it may raise to stop.
+        verify_layer: reads a mountable layer; None looks at their names only.
 
     Returns:
         What was found; a damaged database is a finding too, and ends the check.
@@ -48,6 +51,7 @@ def check(
         DatabaseBusy, StorageFailure, NoPermission: the check could not be made.
     """
     blobs = BlobCheck(store, read_data=read_data, progress=progress)
+    layers = LayerCheck(store, verify_layer if read_data else None)
     found: list[Finding] = []
     try:
         found += [Finding(Damage.DATABASE, "shale.db", line) for line in store.database.damage()]
@@ -55,12 +59,14 @@ def check(
         found += _graph(store)
         found += _pointers(store)
         found += _leftovers(store)
+        found += layers.run()
     except DatabaseDamaged as error:
         found.append(Finding(Damage.DATABASE, "shale.db", error.message))
     return CheckReport(
         damage=tuple(one for one in found if isinstance(one.kind, Damage)),
         leftovers=tuple(one for one in found if isinstance(one.kind, Leftover)),
         blobs=blobs.count,
+        layers=layers.count,
         bytes_read=blobs.bytes_read,
     )
 

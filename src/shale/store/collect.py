@@ -1,4 +1,4 @@
-"""The collector: removes what nothing reaches, under one write transaction.
+"""The collector: removes what nothing reaches, and what was made from it, under one write transaction.
 
 See docs/formats.md "What is reachable" and "How collecting and pulling do not collide".
 """
@@ -10,10 +10,12 @@ from typing import Final
 
 import msgspec
 
-from shale.oci.digest import Digest
+from shale.linux.boot import boot_id
+from shale.oci.digest import DiffID, Digest
 from shale.store.blobs import Blobs
 from shale.store.database import Transaction
 from shale.store.leases import Leases
+from shale.store.unpacked import Unpacked
 
 __all__ = ["GRACE", "Collector", "Garbage", "is_old"]
 
@@ -25,6 +27,8 @@ WITH RECURSIVE reached (digest) AS (
     SELECT digest FROM roots
     UNION SELECT digest FROM names
     UNION SELECT digest FROM lease_content
+    UNION SELECT manifest FROM containers
+    UNION SELECT manifest FROM mounts
     UNION SELECT edges.child FROM edges JOIN reached ON edges.parent = reached.digest
     UNION SELECT manifests.digest FROM manifests JOIN reached ON manifests.subject = reached.digest
 )
@@ -37,31 +41,37 @@ class Garbage(msgspec.Struct, frozen=True):
 
     Attributes:
         blobs: each with its size in bytes.
+        layers: mountable ones, each with its bytes on disk.
     """
 
     blobs: tuple[tuple[Digest, int], ...] = ()
+    layers: tuple[tuple[DiffID, int], ...] = ()
 
     @property
     def size(self) -> int:
         """Bytes in all."""
-        return sum(size for _, size in self.blobs)
+        return sum(size for _, size in (*self.blobs, *self.layers))
 
 
 class Collector:
     """Removes unreachable content."""
 
-    def __init__(self, blobs: Blobs, leases: Leases) -> None:
+    def __init__(self, blobs: Blobs, leases: Leases, unpacked: Unpacked) -> None:
         self._blobs = blobs
         self._leases = leases
+        self._unpacked = unpacked
 
     def collect(self, tx: Transaction, *, files: bool = True) -> Garbage:
         """Remove what is unreachable as this transaction sees it.
+
+        Mountable layers are out of the way then, but may still take room: `LayerFiles.sweep` frees it.
 
         Args:
             tx: a write transaction; it must be committed right after this.
             files: false to leave the files alone, for a rehearsal that is rolled back.
         """
         self._leases.drop_dead(tx)
+        tx.run("DELETE FROM mounts WHERE boot <> ?", (boot_id(),))
         found = [(Digest.parse(digest), size) for digest, size in tx.rows(_UNREACHABLE)]
         keys = [(str(digest),) for digest, _ in found]
         for statement in (
@@ -73,12 +83,13 @@ class Collector:
         ):
             tx.run_many(statement, keys)
         found += self._unrecorded(tx)
+        layers = self._unpacked.collect(tx, files=files)
         if files:
             for digest, _ in found:
                 self._blobs.remove(digest)
             if found:
                 self._blobs.sync()
-        return Garbage(tuple(found))
+        return Garbage(tuple(found), layers)
 
     def _unrecorded(self, tx: Transaction) -> list[tuple[Digest, int]]:
         """Files that a killed process left between rename and row, and that no lease wants."""

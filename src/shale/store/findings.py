@@ -25,6 +25,7 @@ class Damage(Enum):
     DANGLING_ROOT = "a kept image is nothing that the store knows"
     LAYER_FACTS = "what was measured of a layer is missing, or is not what the config says"
     GRAPH = "what is recorded of a manifest is not what the manifest says"
+    MOUNTABLE_LAYER = "a mountable layer is not what its layer says"
 
 
 class Leftover(Enum):
@@ -35,6 +36,9 @@ class Leftover(Enum):
     STALE_ROW = "rows about content that is not in the store"
     DEAD_LEASE = "a lease of a process that is gone"
     ABANDONED_INGEST = "a transfer that nobody continued for a day"
+    STALE_LAYER = "a mountable layer that must be made again"
+    UNRECORDED_LAYER = "files of a mountable layer that is not recorded"
+    UNFINISHED_LAYER = "what is left of a mountable layer that was made or removed"
 
 
 class Finding(msgspec.Struct, frozen=True):
@@ -76,13 +80,15 @@ class CheckReport(msgspec.Struct, frozen=True):
         damage: what is broken; empty where the store is sound.
         leftovers: what is in the way and harmless.
         blobs: how many blobs were looked at.
-        bytes_read: how many bytes were read and hashed.
+        bytes_read: how many of their bytes were read and hashed.
+        layers: how many mountable layers were looked at.
     """
 
     damage: tuple[Finding, ...] = ()
     leftovers: tuple[Finding, ...] = ()
     blobs: int = 0
     bytes_read: int = 0
+    layers: int = 0
 
     @property
     def is_sound(self) -> bool:

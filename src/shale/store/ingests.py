@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import os
 import re
-import time
 from collections.abc import Callable
 from contextlib import suppress
 from typing import TYPE_CHECKING, Final
@@ -19,6 +18,7 @@ from shale.errors import Invalid, Unavailable
 from shale.linux.durable import disk_errors, make_folder
 from shale.oci.digest import Digest
 from shale.store.blobs import Blobs
+from shale.store.locked import FolderBusy, lock_folder, try_lock
 
 if TYPE_CHECKING:
     from shale.store.ingest import Ingest
@@ -26,8 +26,6 @@ if TYPE_CHECKING:
 __all__ = ["IngestBusy", "Ingests", "ingest_key"]
 
 _KEY: Final = re.compile(r"[a-z0-9][a-z0-9-]{0,140}\Z")
-_POLL: Final = 0.02
-"""Seconds between two looks at a lock that somebody else holds."""
 
 
 class IngestBusy(Unavailable):
@@ -81,40 +79,19 @@ class Ingests:
 
         if not _KEY.match(key):
             raise Invalid(f"invalid ingest key {key[:140]!r}")
-        deadline = time.monotonic() + patience
         with disk_errors(f"opening ingest {key}"):
-            while True:
-                # A finishing holder may remove the folder between any two of our calls: then start over.
-                with suppress(FileNotFoundError):
-                    folder = make_folder(self._folder, key, durable=False)
-                    try:
-                        if self._lock(folder, key):
-                            return Ingest(self._folder, folder, key, algorithm, self._blobs)
-                    except BaseException:
-                        os.close(folder)
-                        raise
-                    os.close(folder)
-                waiting()
-                if time.monotonic() > deadline:
-                    raise IngestBusy(
-                        f"another process has been writing {key} for more than {patience:.0f} seconds; "
-                        "look for a stopped shale process"
-                    )
-                time.sleep(_POLL)
-
-    def _lock(self, folder: int, key: str) -> bool:
-        """Lock an open ingest folder; false when somebody else has it, or it is not the named one any more."""
-        import fcntl  # noqa: PLC0415 - as above
-
-        try:
-            fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return False
-        try:
-            named = os.stat(key, dir_fd=self._folder, follow_symlinks=False)
-        except FileNotFoundError:
-            return False
-        return named.st_ino == os.fstat(folder).st_ino
+            try:
+                folder = lock_folder(self._folder, key, patience=patience, waiting=waiting)
+            except FolderBusy:
+                raise IngestBusy(
+                    f"another process has been writing {key} for more than {patience:.0f} seconds; "
+                    "look for a stopped shale process"
+                ) from None
+            try:
+                return Ingest(self._folder, folder, key, algorithm, self._blobs)
+            except BaseException:
+                os.close(folder)
+                raise
 
     def abandoned(self, older_than: float) -> list[str]:
         """Keys of ingests that nobody works on and that were last written before a time (seconds, epoch)."""
@@ -123,7 +100,7 @@ class Ingests:
             with suppress(FileNotFoundError, NotADirectoryError):
                 folder = os.open(key, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW, dir_fd=self._folder)
                 try:
-                    if self._last_written(folder) < older_than and self._lock(folder, key):
+                    if self._last_written(folder) < older_than and try_lock(self._folder, key, folder):
                         found.append(key)
                 finally:
                     os.close(folder)

@@ -19,6 +19,7 @@ from shale.store.check import check
 from shale.store.collect import is_old
 from shale.store.database import DatabaseBusy, DatabaseDamaged, Transaction
 from shale.store.findings import CheckReport, Damage, Finding, Leftover
+from shale.store.heallayers import OF_LAYERS, heal_layer
 from shale.store.leases import Lease
 from shale.store.reach import is_document, is_leased, is_needed, likely_sources
 from shale.store.store import Store
@@ -77,7 +78,10 @@ class _Healer:
     def heal(self, finding: Finding) -> Iterator[Action]:
         """Do what is to be done about a finding, and tell it."""
         try:
-            yield from self._attempt(finding)
+            if finding.kind in OF_LAYERS:
+                yield from heal_layer(self._store, finding)
+            else:
+                yield from self._attempt(finding)
         except (Cancelled, DatabaseBusy, DatabaseDamaged):
             raise
         except ShaleError as error:

@@ -37,6 +37,15 @@ def _source(row: Row) -> Row:
     return str(Digest.parse(row[0])), name.registry, name.repository, float(row[3])
 
 
+def _unpacked(row: Row) -> Row:
+    size, entries, loose = (int(value) for value in row[2:5])
+    return str(DiffID.parse(row[0])), str(row[1]), size, entries, loose, str(row[5]), float(row[6]), int(row[7])
+
+
+def _mount(row: Row) -> Row:
+    return str(row[0]), str(Digest.parse(row[1])), str(row[2]), float(row[3])
+
+
 _TABLES: Final[tuple[tuple[str, str, str, Callable[[Row], Row]], ...]] = (
     ("names", "SELECT name, digest, since FROM names", "INSERT OR IGNORE INTO names VALUES (?, ?, ?)", _name),
     (
@@ -56,6 +65,18 @@ _TABLES: Final[tuple[tuple[str, str, str, Callable[[Row], Row]], ...]] = (
         "SELECT digest, registry, repository, seen FROM sources",
         "INSERT OR IGNORE INTO sources VALUES (?, ?, ?, ?)",
         _source,
+    ),
+    (
+        "mountable layers",
+        "SELECT diff_id, form, size, entries, loose, boot, written, synced FROM unpacked",
+        "INSERT OR IGNORE INTO unpacked VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+        _unpacked,
+    ),
+    (
+        "mounts",
+        "SELECT place, manifest, boot, since FROM mounts",
+        "INSERT OR IGNORE INTO mounts VALUES (?, ?, ?, ?)",
+        _mount,
     ),
 )
 

@@ -45,4 +45,21 @@ CREATE TABLE lease_content (
 ) WITHOUT ROWID
 """
 
-MIGRATIONS: Final = (_FIRST,)
+_LAYERS_AND_CONTAINERS: Final = """
+CREATE TABLE unpacked (
+    diff_id TEXT NOT NULL, form TEXT NOT NULL, size INTEGER NOT NULL, entries INTEGER NOT NULL,
+    loose INTEGER NOT NULL, boot TEXT NOT NULL, written REAL NOT NULL, synced INTEGER NOT NULL,
+    PRIMARY KEY (diff_id, form)
+) WITHOUT ROWID;
+CREATE TABLE corrections (chain TEXT PRIMARY KEY, diff_id TEXT, layers TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE containers (
+    id TEXT PRIMARY KEY, name TEXT NOT NULL UNIQUE, image TEXT NOT NULL, manifest TEXT NOT NULL,
+    created REAL NOT NULL, spec TEXT NOT NULL, state TEXT NOT NULL,
+    boot TEXT, namespace INTEGER, pid INTEGER, ticks INTEGER,
+    started REAL, finished REAL, exit_code INTEGER, failure TEXT
+) WITHOUT ROWID;
+CREATE TABLE mounts (place TEXT PRIMARY KEY, manifest TEXT NOT NULL, boot TEXT NOT NULL, since REAL NOT NULL)
+    WITHOUT ROWID
+"""
+
+MIGRATIONS: Final = (_FIRST, _LAYERS_AND_CONTAINERS)

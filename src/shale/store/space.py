@@ -12,7 +12,7 @@ from shale.oci.digest import Digest
 from shale.store.database import Transaction
 from shale.store.store import Store
 
-__all__ = ["BlobSpace", "IngestSpace", "blob_space", "ingest_space", "root_blobs"]
+__all__ = ["IngestSpace", "Space", "blob_space", "ingest_space", "layer_space", "root_blobs"]
 
 _BELOW: Final = """
 WITH RECURSIVE below (root, digest) AS (
@@ -23,8 +23,8 @@ SELECT below.root, blobs.digest, blobs.size FROM below JOIN blobs ON blobs.diges
 """
 
 
-class BlobSpace(msgspec.Struct, frozen=True):
-    """Blobs on disk: how many, and their bytes."""
+class Space(msgspec.Struct, frozen=True):
+    """Blobs or mountable layers on disk: how many, and their bytes."""
 
     count: int
     size: int
@@ -46,10 +46,17 @@ class IngestSpace(msgspec.Struct, frozen=True):
     idle_size: int
 
 
-def blob_space(store: Store) -> BlobSpace:
+def blob_space(store: Store) -> Space:
     """Count the files of blobs, recorded or not: what the disk has."""
     sizes = [status.st_size for digest in store.blobs if (status := store.blobs.status(digest)) is not None]
-    return BlobSpace(len(sizes), sum(sizes))
+    return Space(len(sizes), sum(sizes))
+
+
+def layer_space(store: Store) -> Space:
+    """Count the mountable layers."""
+    with store.database.read() as tx:
+        sizes = [layer.size for layer in store.unpacked.all(tx)]
+    return Space(len(sizes), sum(sizes))
 
 
 def ingest_space(store: Store) -> IngestSpace:

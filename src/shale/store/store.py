@@ -13,6 +13,7 @@ from shale.linux.durable import DiskFull, disk_errors, sync_folder
 from shale.store.blobs import Blobs
 from shale.store.database import Database
 from shale.store.ingests import Ingests
+from shale.store.layerfiles import LayerFiles
 from shale.store.reserve import give_up_reserve, keep_reserve
 
 if TYPE_CHECKING:
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from shale.store.content import Content
     from shale.store.leases import Leases
     from shale.store.names import Names
+    from shale.store.unpacked import Unpacked
 
 __all__ = ["DATABASE", "REBUILDING", "Store", "UnusableRoot", "open_store"]
 
@@ -40,12 +42,16 @@ class Store:
         blobs: bytes by digest.
         ingests: transfers under way.
         database: transactions.
+        layers: the files of mountable layers.
     """
 
-    def __init__(self, root: Path, blobs: Blobs, ingests: Ingests, database: Database) -> None:
+    def __init__(
+        self, root: Path, blobs: Blobs, ingests: Ingests, layers: LayerFiles, database: Database
+    ) -> None:
         self.root = root
         self.blobs = blobs
         self.ingests = ingests
+        self.layers = layers
         self.database = database
 
     @property
@@ -70,11 +76,18 @@ class Store:
         return Leases(self.database)
 
     @property
+    def unpacked(self) -> Unpacked:
+        """What is recorded of mountable layers."""
+        from shale.store.unpacked import Unpacked  # noqa: PLC0415 - see above
+
+        return Unpacked(self.database, self.layers)
+
+    @property
     def collector(self) -> Collector:
         """What removes the rest."""
         from shale.store.collect import Collector  # noqa: PLC0415 - see above
 
-        return Collector(self.blobs, self.leases)
+        return Collector(self.blobs, self.leases, self.unpacked)
 
 
 @contextmanager
@@ -96,6 +109,8 @@ def open_store(root: Path) -> Iterator[Store]:
         stack.callback(blobs.close)
         ingests = Ingests(folder, blobs)
         stack.callback(ingests.close)
+        layers = LayerFiles(folder)
+        stack.callback(layers.close)
         path = root / DATABASE
         if not path.exists():
             # The database comes last: where it is, the folders are durable. Whoever does not find it cannot
@@ -114,7 +129,7 @@ def open_store(root: Path) -> Iterator[Store]:
             database = Database(path, may_be_new=may_be_new)
         stack.callback(database.close)
         keep_reserve(folder)
-        yield Store(root, blobs, ingests, database)
+        yield Store(root, blobs, ingests, layers, database)
 
 
 def _open_root(root: Path) -> int:

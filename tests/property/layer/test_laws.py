@@ -53,16 +53,30 @@ def cuts(content: bytes, places: list[int]) -> list[bytes]:
     return [content[start:end] for start, end in pairwise(edges)]
 
 
-def scanned(chunks: list[bytes]) -> tuple[int, int, int, list[Header]]:
+def scanned(chunks: list[bytes]) -> tuple[int, int, int, list[Header], list[bytes]]:
     found: list[Header] = []
-    complete, quick = TarScan(found.append), TarScan()
+    bodies: list[bytes] = []
+    whole = b"".join(chunks)
+
+    def entry(header: Header) -> None:
+        found.append(header)
+        bodies.append(b"")
+        starts.append(complete.position)
+
+    def more(piece: memoryview) -> None:
+        bodies[-1] += piece
+
+    starts: list[int] = []
+    complete, quick = TarScan(entry, more), TarScan()
     for reader in (complete, quick):
         for chunk in chunks:
             reader.feed(memoryview(chunk))
         reader.close()
     for reader in (complete, quick):
         assert (reader.entries, reader.content_size) == (len(found), counted(found))
-    return quick.entries, quick.content_size, quick.position, found
+    for start, content in zip(starts, bodies, strict=True):
+        assert whole[start : start + len(content)] == content
+    return quick.entries, quick.content_size, quick.position, found, bodies
 
 
 @given(name=names, places=st.lists(st.integers(min_value=0), max_size=20))
@@ -177,7 +191,7 @@ def test_what_tarfile_writes_is_read_back(entries: list[tuple[str, int, bytes, s
         file = kind in (tarfile.REGTYPE, tarfile.CONTTYPE)
         parts.append(head + (body(b"b" * size) if file else b""))
         expected += size if file else len(target.encode()) if kind == tarfile.SYMTYPE else 0
-    count, content_size, _, found = scanned([b"".join(parts) + END])
+    count, content_size, _, found, _ = scanned([b"".join(parts) + END])
     assert (count, content_size) == (len(entries), expected)
     kept = [(header.name.rstrip(b"/"), header.kind) for header in found]
     assert kept == [(name.encode().rstrip(b"/"), kind) for name, _, kind, _ in entries]

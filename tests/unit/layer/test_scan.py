@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from shale.errors import Invalid
-from shale.layer.header import Extent, Header, InvalidTar, TruncatedTar
+from shale.layer.header import Extent, Header, InvalidTar, TruncatedTar, merge, parse_block, parse_plain
 from shale.layer.scan import TarScan
 from unit.layer.archives import END, block, body, counted, mixed, record, records
 
@@ -79,6 +79,60 @@ def test_agrees_with_tarfile(form: int) -> None:
         for header in headers(content)
     ]
     assert found == wanted
+
+
+@pytest.mark.parametrize("form", [tarfile.USTAR_FORMAT, tarfile.GNU_FORMAT, tarfile.PAX_FORMAT])
+@pytest.mark.parametrize("step", [1, 511, 512, 513, 5000, 1 << 20])
+def test_bodies_are_those_of_tarfile(form: int, step: int) -> None:
+    stream = io.BytesIO()
+    names = ["a", "b" * 99, "c" * 90 + "/" + "d" * 90] + (["é" * 90] if form != tarfile.USTAR_FORMAT else [])
+    with tarfile.open(fileobj=stream, mode="w", format=form) as archive:
+        for name in names:
+            for size in (0, 1, 511, 512, 513, 4000):
+                entry = tarfile.TarInfo(f"{name}/{size}")
+                entry.size = size
+                archive.addfile(entry, io.BytesIO(os.urandom(size)))
+    content = stream.getvalue()
+    with tarfile.open(fileobj=io.BytesIO(content)) as archive:
+        wanted = []
+        for member in archive:
+            file = archive.extractfile(member)
+            assert file is not None
+            wanted.append([member.name.encode(), file.read()])
+    found: list[list[bytes]] = []
+
+    def more(piece: memoryview) -> None:
+        found[-1][1] += piece
+
+    scan = TarScan(lambda header: found.append([header.name, b""]), more)
+    for at in range(0, len(content), step):
+        scan.feed(content[at : at + step])
+    scan.close()
+    assert found == wanted
+
+
+@pytest.mark.parametrize(
+    ("content", "plain"),
+    [
+        (block(b"name" * 24, 3), True),
+        (block(b"name", 3, magic=b"ustar  \0"), True),
+        (block(b"name", 3, magic=bytes(8)), False),
+        (block(b"name", 3, b"2", link=b"l" * 100), True),
+        (block(b"name/", 7, b"5"), True),
+        (block(b"name", 0, b"7"), False),
+        (block(b"n" * 100, 3, magic=b"ustar\x0000" + b"user".ljust(32, b"\0") + b"g" * 32), True),
+        (block(b"tail", 3, magic=b"ustar\x0000" + bytes(80) + b"prefix/of/it"), True),
+        (block(b"tail", 3, magic=b"ustar  \0" + bytes(80) + b"0000000000\0"), False),
+        (block(b"tail", 3, mtime=b"17777777777 "), True),
+        (block(b"tail", 3, magic=b"ustar\x0000" + bytes(64) + b"0000001\0" * 2), False),
+        (block(b"tail", 3, b"3", magic=b"ustar\x0000" + bytes(64) + b"0000001\0" * 2), False),
+    ],
+)
+def test_a_header_that_is_plain_is_read_as_any_other(content: bytes, plain: bool) -> None:
+    content = content.ljust(512, b"\0")
+    found = parse_plain(content, 512)
+    assert (found is not None) == plain
+    assert found in (None, merge(parse_block(content, 512), {}, b"", b""))
 
 
 @pytest.mark.parametrize("form", ["v7", "ustar", "oldgnu", "gnu", "posix"])

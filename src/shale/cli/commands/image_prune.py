@@ -58,6 +58,7 @@ def _dry_text(removal: Removal) -> str:
     """The same of a rehearsal, with every file and its bytes."""
     lines = _lines(removal)
     lines += [f"blob: {digest} {size} bytes" for digest, size in removal.garbage.blobs]
+    lines += [f"mountable layer: {diff_id} {size} bytes" for diff_id, size in removal.garbage.layers]
     listed = ["Would delete:", *lines, ""] if lines else []
     size = removal.garbage.size
     return "\n".join([*listed, f"Total space to reclaim: {human_size(size)} ({size} bytes)", ""])

@@ -34,7 +34,8 @@ _RAW: Final = (
 @click.command(
     cls=Command,
     help="Show disk usage.\n\n"
-    "SIZE is what lies on disk: the bytes of compressed blobs, each once, however many images have it. "
+    "SIZE is what lies on disk: the bytes of compressed blobs, each once, however many images have it, and of "
+    "layers that can be mounted, which are made from blobs when they are needed. "
     "RECLAIMABLE is what shale image prune -a would free now; of transfers that were interrupted, it is the "
     "bytes that came, which the next pull of the same image uses. With -v, SHARED SIZE and UNIQUE SIZE are "
     "bytes of blobs too, while SIZE is the bytes of an image's files, as in shale image ls.",
@@ -52,15 +53,23 @@ def command(session: Session, *, template: str, verbose: bool) -> None:  # noqa:
 
 
 def _rows(usage: Usage) -> list[Row]:
-    # No container uses an image yet, so none is active in docker's sense: a prune -a takes them all.
-    images, ingests = usage.blobs, usage.ingests
+    images, layers, ingests = usage.blobs, usage.layers, usage.ingests
+    blobs_freed = sum(size for _, size in usage.garbage.blobs)
+    layers_freed = sum(size for _, size in usage.garbage.layers)
     return [
         {
             "Type": "Images",
             "TotalCount": str(len(usage.images)),
-            "Active": "0",
+            "Active": str(sum(1 for one in usage.images if one.containers)),
             "Size": human_size(images.size),
-            "Reclaimable": _share(usage.reclaimable, images.size),
+            "Reclaimable": _share(blobs_freed, images.size),
+        },
+        {
+            "Type": "Layers",
+            "TotalCount": str(layers.count),
+            "Active": str(layers.count - len(usage.garbage.layers)),
+            "Size": human_size(layers.size),
+            "Reclaimable": _share(layers_freed, layers.size),
         },
         {
             "Type": "Transfers",
@@ -83,7 +92,7 @@ def _verbose(session: Session, usage: Usage, template: str) -> None:
         from shale.cli.render.template import compile_template  # noqa: PLC0415 - only for --format
 
         compiled = compile_template("{{json .}}" if template == "json" else template, clean=cleaner())
-        session.print(compiled.render({"Images": rows, "Transfers": [_rows(usage)[1]]}))
+        session.print(compiled.render({"Images": rows, "Transfers": [_rows(usage)[2]]}))
         return
     session.print("Images space usage:\n")
     print_rows(session, rows, choose_format("", Styles(tuple(_IMAGE_COLUMNS))), _IMAGE_COLUMNS)
@@ -106,7 +115,7 @@ def _image_rows(usage: ImageUsage, now: float) -> list[Row]:
             "Size": human_size(image.size, 3),
             "SharedSize": human_size(usage.shared, 3),
             "UniqueSize": human_size(usage.unique, 3),
-            "Containers": "0",
+            "Containers": str(usage.containers),
         }
         for repository, tag in named or [("<none>", "<none>")]
     ]

@@ -1,0 +1,199 @@
+"""From a registry to ready to run, and what containers of an image cost, beside docker, podman and containerd.
+
+docker's and containerd's processor time is that of their commands alone: their daemons do the work elsewhere,
+so only seconds compare. Daemons are started before, and stopped after, what is measured.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, ExitStack, contextmanager
+from dataclasses import dataclass, replace
+from functools import partial
+
+from bench.contest import Aim, Contestant, Row
+from bench.corpus import half_gigabyte, small_image
+from bench.cost import Cost, measure
+from bench.stage import Stage
+from peers.containerd import Containerd, serve_containerd
+from peers.dockerd import serve_dockerd
+from peers.layout import LayoutImage
+from peers.podman import private_podman
+from peers.process import run, tool
+from peers.registry import serve_registry
+from peers.skopeo import Skopeo
+
+DOCKER, PODMAN, CTR, SHALE = "docker", "podman", "ctr", "shale"
+
+Find = Callable[[Stage], LayoutImage]
+
+
+def _ctr_command(containerd: Containerd) -> list[str]:
+    return [tool("ctr", "containerd"), "--address", str(containerd.socket)]
+
+
+def _docker_pulls(stage: Stage, name: str) -> Cost:
+    with stage.own_ground() as ground, serve_dockerd(ground) as docker:
+        return measure(
+            [tool("docker", "docker.io"), "--host", f"unix://{docker.socket}", "pull", name],
+            stage.env,
+            stage.log,
+        )
+
+
+def _podman_pulls(stage: Stage, name: str) -> Cost:
+    with stage.own_ground() as ground, private_podman(ground) as podman:
+        return measure([tool("podman", "podman"), *podman.store, "pull", name], podman.env, stage.log)
+
+
+def _ctr_pulls(stage: Stage, name: str) -> Cost:
+    with stage.own_ground() as ground, serve_containerd(ground) as containerd:
+        pull = ["image", "pull", "--plain-http", name]
+        return measure([*_ctr_command(containerd), *pull], stage.env, stage.log)
+
+
+def _shale_pulls(stage: Stage, name: str) -> Cost:
+    with stage.disks.fresh() as disk:
+        return measure(stage.shale("--root", f"{disk}/root", "pull", name), stage.env, stage.log)
+
+
+@contextmanager
+def _readying(stage: Stage, find: Find) -> Iterator[Sequence[Contestant]]:
+    with _served(stage, find(stage)) as name:
+        yield (
+            Contestant(DOCKER, partial(_docker_pulls, stage, name)),
+            Contestant(PODMAN, partial(_podman_pulls, stage, name)),
+            Contestant(CTR, partial(_ctr_pulls, stage, name)),
+            Contestant(SHALE, partial(_shale_pulls, stage, name)),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Engine:
+    """One of the three with an image in its store: how to call it, and the environment to call it in."""
+
+    command: Sequence[str]
+    env: Mapping[str, str]
+    image: str
+
+    def prepare(self, *arguments: str) -> None:
+        """Run a command that is not measured."""
+        run([*self.command, *arguments], env=self.env, timeout=600)
+
+    def measured(self, stage: Stage, *arguments: str) -> Cost:
+        """What a command costs."""
+        return measure([*self.command, *arguments], self.env, stage.log)
+
+
+@contextmanager
+def _served(stage: Stage, image: LayoutImage) -> Iterator[str]:
+    """The name of an image in a registry of its own."""
+    with stage.own_ground() as ground, serve_registry(ground) as registry:
+        name = f"{registry.host}/bench/image:latest"
+        Skopeo(ground).copy(image.name, f"docker://{name}")
+        yield name
+
+
+@contextmanager
+def _stocked(stage: Stage, image: LayoutImage, engine: Engine) -> Iterator[Engine]:
+    with _served(stage, image) as name:
+        engine.prepare("pull", "--quiet", name)
+    yield replace(engine, image=name)
+
+
+@contextmanager
+def docker_with(stage: Stage, image: LayoutImage) -> Iterator[Engine]:
+    """docker on a fresh disk that has the image."""
+    with stage.own_ground() as ground, serve_dockerd(ground) as docker:
+        command = [tool("docker", "docker.io"), "--host", f"unix://{docker.socket}"]
+        with _stocked(stage, image, Engine(command, stage.env, "")) as engine:
+            yield engine
+
+
+@contextmanager
+def podman_with(stage: Stage, image: LayoutImage) -> Iterator[Engine]:
+    """podman on a fresh disk that has the image."""
+    with stage.own_ground() as ground, private_podman(ground) as podman:
+        command = [tool("podman", "podman"), *podman.store]
+        with _stocked(stage, image, Engine(command, podman.env, "")) as engine:
+            yield engine
+
+
+@contextmanager
+def shale_with(stage: Stage, image: LayoutImage) -> Iterator[Engine]:
+    """shale on a fresh disk that has the image."""
+    with stage.disks.fresh() as disk:
+        command = stage.shale("--root", f"{disk}/root")
+        with _stocked(stage, image, Engine(command, stage.env, "")) as engine:
+            yield engine
+
+
+_ENGINES = {DOCKER: docker_with, PODMAN: podman_with, SHALE: shale_with}
+
+
+@contextmanager
+def _running(stage: Stage) -> Iterator[Sequence[Contestant]]:
+    with ExitStack() as stack:
+        engines = {
+            name: stack.enter_context(open_(stage, stage.images.busybox())) for name, open_ in _ENGINES.items()
+        }
+        yield [
+            Contestant(
+                name, partial(engine.measured, stage, "run", "--rm", "--network", "host", engine.image, "true")
+            )
+            for name, engine in engines.items()
+        ]
+
+
+def _touch(engine: Engine) -> None:
+    """A container `changed` in which all 50,000 files were written again."""
+    script = "find /srv -type f -exec touch {} +"
+    engine.prepare("run", "--name", "changed", "--network", "host", engine.image, "sh", "-c", script)
+
+
+def _nothing(engine: Engine) -> None:
+    """Nothing to prepare."""
+
+
+@contextmanager
+def _once_each(
+    stage: Stage, prepare: Callable[[Engine], None], command: Callable[[str], list[str]]
+) -> Iterator[Sequence[Contestant]]:
+    """Contestants who do something that can be done once: everything is prepared anew before each."""
+    image = small_image(stage)
+
+    def once(open_engine: Callable[[Stage, LayoutImage], AbstractContextManager[Engine]]) -> Cost:
+        with open_engine(stage, image) as engine:
+            prepare(engine)
+            return engine.measured(stage, *command(engine.image))
+
+    yield [Contestant(name, partial(once, open_engine)) for name, open_engine in _ENGINES.items()]
+
+
+def _rows() -> Iterator[Row]:
+    pulls: tuple[tuple[str, str, Find, float], ...] = (
+        ("nginx", "Debian with nginx, three layers", lambda stage: stage.images.nginx(), 5),
+        ("python", "Debian with python3, two layers", lambda stage: stage.images.python(), 4.5),
+        ("small", "50,000 small files", small_image, 8),
+        ("large", "half a gigabyte in sixteen files", half_gigabyte, 3.5),
+    )
+    for name, what, find, times in pulls:
+        aim = Aim(SHALE, "wall", 1 / times, against=(DOCKER, PODMAN))
+        about = f"cold pull to ready to run, from a loopback registry: {what}"
+        yield Row(f"ready/{name}", about, partial(_readying, find=find), [aim], heavy=True)
+    faster = [Aim(SHALE, "wall", 1.0, against=(DOCKER, PODMAN))]
+    yield Row("run/true", "`run --rm --network host IMAGE true`, busybox", _running, faster)
+    single: tuple[tuple[str, str, Callable[[Engine], None], Callable[[str], list[str]], list[Aim]], ...] = (
+        ("commit/small", "`commit` of a container that touched 50,000 files", _touch,
+         lambda _: ["commit", "changed", "localhost/bench/committed:1"], faster),
+        ("save/small", "`save` of 50,000 small files to a file", _nothing,
+         lambda name: ["save", "--output", "/dev/null", name], faster),
+        ("rmi/small", "`image rm` of 50,000 small files", _nothing, lambda name: ["image", "rm", name],
+         [Aim(SHALE, "wall", 1 / 10, against=(DOCKER, PODMAN))]),
+    )  # fmt: skip
+    for key, about, prepare, command, aims in single:
+        opening = partial(_once_each, prepare=prepare, command=command)
+        yield Row(key, about, opening, aims, heavy=True)
+
+
+ROWS = tuple(_rows())

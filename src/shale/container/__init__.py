@@ -1,0 +1,11 @@
+"""Containers: an image with changes of its own, and a process that runs in it.
+
+Invariants:
+- What a container changes is in its upper directory and nowhere else; the image stays as it is.
+- A container's row says what it should be, its process what it is: states are read from both, so a kill of
+  shale at any instant leaves a container that is shown truly and can be removed whole.
+- Mounts of a running container live in a mount namespace that ends with its processes.
+
+Reading order: `states` (the one table), `spec` and `record` (one container), `naming`, `folders` (its files,
+and who is at work on it), `containers` (the rows, read as what is true).
+"""

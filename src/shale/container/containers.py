@@ -1,0 +1,238 @@
+"""The containers of a store: their rows, read as what is true, and moved from state to state.
+
+The one writer of the table: every step is one transaction that checks it against the table of states.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import Final
+
+from shale.container.folders import Folders, HeldFolder
+from shale.container.naming import (
+    AmbiguousContainer,
+    ContainerNotFound,
+    NameInUse,
+    check_name,
+    random_name,
+)
+from shale.container.record import COLUMNS, ContainerRecord, record_of, row_of
+from shale.container.states import UNKNOWN_EXIT, State, StateChanged, check_move, truth
+from shale.errors import NotFound
+from shale.linux.boot import ProcessIdentity, boot_time, is_alive, process_of
+from shale.oci.digest import Digest
+from shale.store.database import Database, Transaction
+
+__all__ = ["Containers"]
+
+_SLACK: Final = 1.0
+"""Seconds by which a first process may seem to have begun after its pid was written: clocks are not exact."""
+
+
+class Containers:
+    """The containers of a store. Safe to use from threads and processes.
+
+    Attributes:
+        folders: where they keep their files.
+    """
+
+    def __init__(self, database: Database, folders: Folders) -> None:
+        """Use these parts of an open store."""
+        self._database = database
+        self.folders = folders
+
+    def all(self) -> list[ContainerRecord]:
+        """Every container as it truly is, the latest created first."""
+        with self._database.read() as tx:
+            rows = tx.rows(f"SELECT {COLUMNS} FROM containers ORDER BY created DESC, id")  # noqa: S608 - constant
+        return [seen for row in rows if (seen := self._see(record_of(row))) is not None]
+
+    def find(self, text: str) -> ContainerRecord:
+        """One container by its id, its name, or the beginning of its id, in this order.
+
+        Raises:
+            ContainerNotFound: there is none.
+            AmbiguousContainer: that is the beginning of several ids.
+        """
+        with self._database.read() as tx:
+            stored = _find(tx, text)
+        seen = self._see(stored)
+        if seen is None:
+            raise ContainerNotFound(text)
+        return seen
+
+    def add(self, record: ContainerRecord, is_whole: Callable[[Transaction, Digest], bool]) -> ContainerRecord:
+        """Write the row of a new container; from then on its image is kept.
+
+        Args:
+            record: with an empty name where it may have any.
+            is_whole: whether a manifest and all below it are here.
+
+        Returns:
+            The record, with its name.
+
+        Raises:
+            InvalidName: the name is none.
+            NameInUse: another container has it.
+            NotFound: the image has gone meanwhile.
+        """
+        name = check_name(record.name) if record.name else ""
+        with self._database.write() as tx:
+            if not is_whole(tx, record.manifest):
+                raise NotFound(f"image {record.image} is not here any more; pull it again")
+            named = replace(record, name=_free_name(tx, name))
+            tx.run(f"INSERT INTO containers ({COLUMNS}) VALUES ({', '.join('?' * 15)})", row_of(named))  # noqa: S608 - constant
+        return named
+
+    def settled(self, held: HeldFolder) -> ContainerRecord:
+        """The container whose lock we hold, after writing down what a process that died could not.
+
+        Raises:
+            ContainerNotFound: it has no row (any more).
+        """
+        with self._database.read() as tx:
+            row = _row(tx, held.id)
+        if row is None:
+            raise ContainerNotFound(held.id)
+        stored = record_of(row)
+        seen = self._as_seen(stored, held=False)
+        return seen if seen == stored else self._write(stored, seen)
+
+    def move(self, record: ContainerRecord, to: ContainerRecord) -> ContainerRecord:
+        """Bring a container from one state to another.
+
+        Args:
+            record: as its row is now.
+            to: as it should be; id and name stay.
+
+        Raises:
+            StateChanged: the table has no such step, or somebody else was quicker.
+            ContainerNotFound: the row is gone.
+        """
+        check_move(record.short, record.state, to.state)
+        return self._write(record, to)
+
+    def _write(self, record: ContainerRecord, to: ContainerRecord) -> ContainerRecord:
+        values = row_of(to)[6:]
+        with self._database.write() as tx:
+            changed = tx.run(
+                "UPDATE containers SET state = ?, boot = ?, namespace = ?, pid = ?, ticks = ?, started = ?,"
+                " finished = ?, exit_code = ?, failure = ? WHERE id = ? AND state = ?",
+                (*values, record.id, record.state.value),
+            )
+            if not changed:
+                row = _row(tx, record.id)
+                if row is None:
+                    raise ContainerNotFound(record.id)
+                raise StateChanged(
+                    f"container {record.short} is {record_of(row).state.value} by now; try again"
+                )
+        return to
+
+    def rename(self, record: ContainerRecord, name: str) -> None:
+        """Give a container another name.
+
+        Raises:
+            InvalidName: that is no name.
+            NameInUse: another container has it.
+            ContainerNotFound: the row is gone.
+        """
+        wanted = check_name(name)
+        with self._database.write() as tx:
+            if not tx.run("UPDATE containers SET name = ? WHERE id = ?", (_free_name(tx, wanted), record.id)):
+                raise ContainerNotFound(record.id)
+
+    def forget(self, record: ContainerRecord) -> None:
+        """Delete a row, when nothing else of the container is left; a missing one is fine."""
+        with self._database.write() as tx:
+            tx.run("DELETE FROM containers WHERE id = ?", (record.id,))
+
+    def _see(self, stored: ContainerRecord) -> ContainerRecord | None:
+        """What is true of a row that was read without holding its lock; None where it is gone by now."""
+        while True:
+            if stored.process is None:
+                return stored
+            seen = self._as_seen(stored, held=self.folders.is_held(stored.id))
+            if seen.state is stored.state:
+                return seen
+            # Whoever supervised it may have written its end, and let go, between our two looks.
+            with self._database.read() as tx:
+                row = _row(tx, stored.id)
+            if row is None:
+                return None
+            again = record_of(row)
+            if again == stored:
+                return seen
+            stored = again
+
+    def _as_seen(self, stored: ContainerRecord, *, held: bool) -> ContainerRecord:
+        if held or stored.process is None or stored.state is State.REMOVING:
+            return stored
+        if stored.state is State.RUNNING:
+            alive = is_alive(stored.process)
+            return (
+                stored if truth(stored.state, alive=alive, held=held) is stored.state else self._ended(stored)
+            )
+        note = self.folders.pid_note(stored.id) if is_alive(stored.process) is not None else None
+        if note is None:
+            return replace(stored, process=None)
+        process = _first_process(note.pid, note.written)
+        running = replace(
+            stored, state=State.RUNNING, process=process, started=note.written, finished=None, exit_code=None
+        )
+        return running if process is not None else self._ended(running)
+
+    def _ended(self, record: ContainerRecord) -> ContainerRecord:
+        finished = self.folders.last_change(record.id) or time.time()
+        return replace(
+            record,
+            state=State.EXITED,
+            process=None,
+            finished=max(finished, record.started or finished),
+            exit_code=UNKNOWN_EXIT,
+        )
+
+
+def _first_process(pid: int, written: float) -> ProcessIdentity | None:
+    """The process of a pid that was written down then; None where it has ended, and another has its id."""
+    try:
+        process = process_of(pid)
+    except ProcessLookupError:
+        return None
+    began = boot_time() + process.seconds
+    return process if began <= written + _SLACK else None
+
+
+def _row(tx: Transaction, container: str) -> Sequence[object] | None:
+    row: Sequence[object] | None = tx.row(f"SELECT {COLUMNS} FROM containers WHERE id = ?", (container,))  # noqa: S608 - constant
+    return row
+
+
+def _find(tx: Transaction, text: str) -> ContainerRecord:
+    row = _row(tx, text)
+    if row is None:
+        row = tx.row(f"SELECT {COLUMNS} FROM containers WHERE name = ?", (text.removeprefix("/"),))  # noqa: S608 - constant
+    if row is not None:
+        return record_of(row)
+    if not text or any(digit not in "0123456789abcdef" for digit in text):
+        raise ContainerNotFound(text)
+    rows = tx.rows(f"SELECT {COLUMNS} FROM containers WHERE substr(id, 1, ?) = ? LIMIT 2", (len(text), text))  # noqa: S608 - constant
+    if len(rows) > 1:
+        raise AmbiguousContainer(f"multiple IDs found with provided prefix: {text}; give more of it")
+    if not rows:
+        raise ContainerNotFound(text)
+    return record_of(rows[0])
+
+
+def _free_name(tx: Transaction, wanted: str) -> str:
+    attempt = 0
+    while True:
+        name = wanted or random_name(attempt)
+        row = tx.row("SELECT id FROM containers WHERE name = ?", (name,))
+        if row is None:
+            return name
+        if wanted:
+            raise NameInUse(wanted, row[0])
+        attempt += 1

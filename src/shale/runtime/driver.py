@@ -1,0 +1,70 @@
+"""The port: a program that runs OCI bundles (runc, crun, youki)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from shale.errors import Conflict, NotFound
+
+__all__ = ["ContainerGone", "Driver", "Running", "RuntimeFailed", "Streams"]
+
+
+class ContainerGone(NotFound):
+    """The program knows no container of that id."""
+
+
+class RuntimeFailed(Conflict):
+    """The program could not do what it was asked for; the message holds what it said."""
+
+
+@dataclass(frozen=True, slots=True)
+class Streams:
+    """Descriptors for a container's standard input, output and errors; they stay the caller's."""
+
+    stdin: int
+    stdout: int
+    stderr: int
+
+
+class Driver(Protocol):
+    """One program, accepted after a test of it. State lies below a folder that the caller chose.
+
+    `state` is a folder of the store; `container` a container's full id (64 hexadecimal digits).
+    """
+
+    @property
+    def name(self) -> str:
+        """`runc 1.1.5`, for `shale info`."""
+
+    def run(self, state: Path, container: str, bundle: Path, pid_file: Path, streams: Streams) -> Running:
+        """Start a container; called in the mount namespace in which its root file system is mounted.
+
+        Raises:
+            RuntimeFailed: the program cannot be started.
+        """
+
+    def kill(self, state: Path, container: str, signal: int) -> None:
+        """Send a signal to the container's first process.
+
+        Raises:
+            ContainerGone: there is none.
+        """
+
+    def delete(self, state: Path, container: str) -> None:
+        """End a container where it runs, and remove its cgroups and state; none is fine."""
+
+
+class Running(Protocol):
+    """A container that was started in the foreground."""
+
+    def signal(self, number: int) -> None:
+        """Pass a signal on to it."""
+
+    def wait(self) -> int:
+        """Wait for its end: the exit code of its first process, 128 and the signal where one ended it.
+
+        Raises:
+            RuntimeFailed: it never began; what the program said is in the message.
+        """

@@ -1,0 +1,241 @@
+"""A tree of files without the files: what the entries of layers add up to.
+
+It is used in two ways. The *merged* tree takes the entries of one layer after the other, as if they were
+unpacked into one folder. A layer's *own* tree takes those of that layer alone, and keeps what it removes as
+whiteouts and opaque folders; `lay` puts it on top of others as overlay does. docs/layers.md has the rules.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Final, NamedTuple
+
+from shale.errors import Invalid
+from shale.layer.header import DIRECTORY, SYMLINK
+from shale.snapshot.facts import IMPLIED, Facts
+
+__all__ = ["Node", "Path", "Spot", "TooManyLinks", "Tree", "lay"]
+
+Path = tuple[bytes, ...]
+"""Components from the root down, none of them empty, `.` or `..`."""
+
+_MAX_LINKS: Final = 40
+"""Symbolic links on one path: as in path_resolution(7)."""
+
+
+class TooManyLinks(Invalid):
+    """The symbolic links on the path of an entry lead on and on."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(f"the symbolic links on the path {b'/'.join(path)[:80]!r} of a layer lead on and on")
+
+
+_WHITEOUT: Final = Facts(b"")
+
+
+@dataclass(slots=True, eq=False)
+class Node:
+    """A name's end: a folder, or a file that may have further names in the same tree.
+
+    Attributes:
+        facts: what it is.
+        children: of a folder, by name.
+        layer: the layer that last had an entry for it, or in it.
+        opaque: whether a folder hides what layers below have in it.
+    """
+
+    facts: Facts
+    layer: int = 0
+    children: dict[bytes, Node] = field(default_factory=dict)
+    opaque: bool = False
+
+    @property
+    def is_folder(self) -> bool:
+        """Whether it can have entries."""
+        return self.facts.kind == DIRECTORY
+
+    @property
+    def is_whiteout(self) -> bool:
+        """Whether it only says that there is nothing."""
+        return self.facts is _WHITEOUT
+
+
+class Spot(NamedTuple):
+    """A folder that a path led to.
+
+    Attributes:
+        folder: the folder.
+        path: where it really is.
+        passed: what was come by since the first symbolic link that was followed; nothing where none was.
+    """
+
+    folder: Node
+    path: Path
+    passed: tuple[Path, ...]
+
+
+class Tree:
+    """Takes entries in the order of their archives.
+
+    Args:
+        own: whether it is one layer's own tree.
+    """
+
+    def __init__(self, *, own: bool) -> None:
+        self.root = Node(IMPLIED)
+        self._own = own
+        self.layer = 0
+
+    def enter(self, path: Path) -> Spot:
+        """The folder at a path; what is missing on the way is made, what is in the way replaced.
+
+        Raises:
+            TooManyLinks: it leads through more symbolic links than the kernel would follow.
+        """
+        walk = _Walk(self.root, path)
+        for name in walk:
+            here = walk.folder
+            found = here.children.get(name)
+            if found is None or not found.is_folder:
+                found = self._place(here, name, IMPLIED)
+            found.layer = self.layer
+            walk.into(name, found)
+        return Spot(walk.folder, walk.path, tuple(walk.passed))
+
+    def find(self, path: Path) -> tuple[Node | None, tuple[Path, ...]]:
+        """What is at a path, and what was come by as in `Spot`; a link at its end is not followed.
+
+        Raises:
+            TooManyLinks: it leads through more symbolic links than the kernel would follow.
+        """
+        walk = _Walk(self.root, path[:-1])
+        for name in walk:
+            found = walk.folder.children.get(name)
+            if found is None or not found.is_folder:
+                return None, tuple(walk.passed)
+            walk.into(name, found)
+        found = walk.folder.children.get(path[-1]) if path else self.root
+        passed = (*walk.passed, (*walk.path, *path[-1:])) if walk.passed else ()
+        return (None if found is None or found.is_whiteout else found), passed
+
+    def describe(self, folder: Node, name: bytes, facts: Facts) -> None:
+        """Take an entry that is no hard link."""
+        old = folder.children.get(name)
+        if old is not None and old.is_folder and facts.kind == DIRECTORY:
+            old.facts, old.layer = facts, self.layer
+            return
+        self._place(folder, name, facts)
+
+    def link(self, folder: Node, name: bytes, target: Node | None) -> None:
+        """Give a file one more name; where it is not in this tree, the name is removed without a trace."""
+        if target is None:
+            folder.children.pop(name, None)
+        else:
+            folder.children[name] = Node(target.facts, self.layer)
+
+    def remove(self, folder: Node, name: bytes) -> None:
+        """Take a whiteout of a name."""
+        if self._own:
+            folder.children[name] = Node(_WHITEOUT)
+        else:
+            folder.children.pop(name, None)
+
+    def clear(self, folder: Node) -> None:
+        """Take an opaque whiteout of a folder: what this layer put there stays."""
+        if self._own:
+            folder.opaque = True
+            return
+        todo = [folder]
+        while todo:
+            here = todo.pop()
+            for name, child in list(here.children.items()):
+                if child.layer != self.layer:
+                    del here.children[name]
+                elif child.is_folder:
+                    todo.append(child)
+
+    def _place(self, folder: Node, name: bytes, facts: Facts) -> Node:
+        # A folder in the place of something else hides all that was there.
+        opaque = self._own and facts.kind == DIRECTORY and name in folder.children
+        made = folder.children[name] = Node(facts, self.layer, opaque=opaque)
+        return made
+
+
+class _Walk:
+    """The components of a path, one after the other, links that are met on the way included."""
+
+    def __init__(self, root: Node, path: Path) -> None:
+        self._trail = [root]
+        self._names: list[bytes] = []
+        self._todo = list(reversed(path))
+        self._whole = path
+        self._links = 0
+        self.passed: list[Path] = []
+
+    @property
+    def folder(self) -> Node:
+        return self._trail[-1]
+
+    @property
+    def path(self) -> Path:
+        return tuple(self._names)
+
+    def __iter__(self) -> _Walk:
+        return self
+
+    def __next__(self) -> bytes:
+        """The next component that is no link: look for it in `folder`, then go `into` what is there."""
+        while self._todo:
+            name = self._todo.pop()
+            if name in (b"", b"."):
+                continue
+            if name == b"..":
+                if self._names:
+                    self._names.pop()
+                    self._trail.pop()
+                continue
+            found = self.folder.children.get(name)
+            if self._links:
+                self.passed.append((*self._names, name))
+            if found is None or found.facts.kind != SYMLINK:
+                return name
+            self._follow(found.facts.link)
+        raise StopIteration
+
+    def _follow(self, target: bytes) -> None:
+        self._links += 1
+        if self._links > _MAX_LINKS:
+            raise TooManyLinks(self._whole)
+        if target.startswith(b"/"):
+            self._names.clear()
+            del self._trail[1:]
+        self.passed.append(self.path)
+        self._todo.extend(reversed(target.split(b"/")))
+
+    def into(self, name: bytes, folder: Node) -> None:
+        """Go on from a folder that was found."""
+        self._names.append(name)
+        self._trail.append(folder)
+
+
+def lay(shown: Tree, own: Tree) -> None:
+    """Put a layer's own tree on top of what overlay shows; `shown` becomes what it shows then."""
+    # The root is not merged as folders are: see docs/layers.md.
+    root = own.root.facts if own.root.facts is not IMPLIED else shown.root.facts
+    todo = [(shown.root, own.root)]
+    while todo:
+        below, above = todo.pop()
+        below.facts = above.facts
+        if above.opaque:
+            below.children.clear()
+        for name, upper in above.children.items():
+            if upper.is_whiteout:
+                below.children.pop(name, None)
+            elif upper.is_folder:
+                lower = below.children.get(name)
+                if lower is None or not lower.is_folder:
+                    lower = below.children[name] = Node(IMPLIED)
+                todo.append((lower, upper))
+            else:
+                below.children[name] = upper
+    shown.root.facts = root

@@ -1,0 +1,68 @@
+from __future__ import annotations
+
+import io
+import tarfile
+from collections.abc import Sequence
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from chains import KINDS, archive, opener, random_layers
+from shale.errors import Invalid
+from shale.snapshot.correction import Correction
+from shale.snapshot.facts import Facts
+from shale.snapshot.interest import Interest
+from shale.snapshot.merge import _build, correct
+from shale.snapshot.model import Path, Tree
+
+
+def everything() -> Interest:
+    interest = Interest()
+    interest.add((), whole=True)
+    return interest
+
+
+def described(tree: Tree, tars: Sequence[bytes]) -> dict[Path, tuple[object, ...]]:
+    """Each path of a tree with all that can be seen of it, the names of the same file among them."""
+    names: dict[int, set[Path]] = {}
+    found: dict[Path, Facts] = {}
+    todo = [((), tree.root)]
+    while todo:
+        path, node = todo.pop()
+        found[path] = node.facts
+        if node.is_folder:
+            todo += [((*path, name), child) for name, child in node.children.items()]
+        else:
+            names.setdefault(id(node.facts), set()).add(path)
+    return {path: seen(facts, tars, names.get(id(facts), set())) for path, facts in found.items()}
+
+
+def seen(facts: Facts, tars: Sequence[bytes], names: set[Path]) -> tuple[object, ...]:
+    source = facts.source
+    body = b"" if source is None else tars[source.layer][source.at : source.at + facts.size]
+    attributes = sorted(facts.xattrs.items())
+    device = (facts.major, facts.minor)
+    return (facts.kind, facts.mode, facts.uid, facts.gid, facts.mtime, facts.link, device, attributes, body, names)
+
+
+@given(st.integers(min_value=0))
+@settings(max_examples=300)
+def test_overlay_with_the_correction_is_the_merged_tree(seed: int) -> None:
+    tars = [archive(layer) for layer in random_layers(seed)]
+    openers = [opener(tar) for tar in tars]
+    merged, shown, problem = _build(openers, everything())
+    if problem is not None:
+        # Looking at what is of interest alone finds what is wrong with a chain too.
+        try:
+            correct(openers, [True] * len(tars))
+        except Invalid as found:
+            assert type(found) is type(problem)
+        else:
+            raise AssertionError(problem)
+        return
+    correction = correct(openers, [True] * len(tars))
+    if correction is not None:
+        tars.append(b"".join(correction))
+        _, shown, problem = _build([*openers, opener(tars[-1])], everything())
+        assert problem is None
+    assert described(shown, tars) == described(merged, tars)

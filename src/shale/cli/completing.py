@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from contextlib import ExitStack
-from pathlib import Path
 
 import click
 from click.shell_completion import CompletionItem
@@ -20,9 +19,9 @@ def names_in_store(ctx: click.Context, incomplete: str) -> list[CompletionItem]:
 
     A completion has nobody to tell an error to: where the store cannot be read, there are no names.
     """
-    root: Path | None = ctx.find_root().params.get("root")
+    root: str | None = ctx.find_root().params.get("root")
     with ExitStack() as stack:
-        session = Session(os.environ, root.absolute() if root else None, debug=False, stack=stack)
+        session = Session(os.environ, root or None, debug=False, stack=stack)
         try:
             if not session.settings.root.is_dir():
                 return []

@@ -12,7 +12,6 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 from shale.errors import Corrupt, Unavailable, Unsupported
@@ -85,7 +84,7 @@ class Database:
 
     def __init__(
         self,
-        path: Path,
+        path: str | os.PathLike[str],
         migrations: Sequence[str] = MIGRATIONS,
         *,
         may_be_new: Callable[[], bool] = lambda: True,
@@ -104,6 +103,7 @@ class Database:
             DatabaseDamaged: not a database, damaged, or lost.
             DatabaseBusy, DiskFull, NoPermission, StorageFailure: as their names say.
         """
+        path = os.fspath(path)
         self._path = path
         self._advice = advice
         self._turn = threading.RLock()
@@ -211,7 +211,7 @@ class Database:
 
 
 @contextmanager
-def _sqlite_errors(path: Path, advice: Advice) -> Iterator[None]:
+def _sqlite_errors(path: str, advice: Advice) -> Iterator[None]:
     """Turn SQLite's errors into kinds."""
     try:
         yield
@@ -243,9 +243,9 @@ def _is_busy(error: sqlite3.Error) -> bool:
     return _name(error).startswith(("SQLITE_BUSY", "SQLITE_LOCKED", "SQLITE_PROTOCOL"))
 
 
-def _is_full(path: Path) -> bool:
+def _is_full(path: str) -> bool:
     try:
-        room = os.statvfs(path.parent)
+        room = os.statvfs(os.path.dirname(path) or ".")
     except OSError:
         return False
     return room.f_bavail == 0 or (room.f_files > 0 and room.f_favail == 0)

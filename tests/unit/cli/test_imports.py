@@ -23,7 +23,7 @@ print(*made, sep="\\n", end="", file=sys.stderr)
 """
 NETWORK = {"socket", "ssl", "http", "email", "urllib3", "aiohttp", "asyncio", "selectors"}
 HEAVY = {"rich", "isal", "logging", "subprocess", "tempfile", "shutil", "concurrent", "importlib.metadata"}
-VALUES = {"msgspec", "dataclasses", "hashlib", "json", "decimal", "typing_extensions"}
+VALUES = {"pathlib", "urllib", "msgspec", "dataclasses", "hashlib", "json", "decimal", "typing_extensions"}
 
 
 def imported(*arguments: str) -> set[str]:

@@ -68,7 +68,7 @@ class Hands:
             self.pull()
         assert time.monotonic() - begun < HANG
         assert self.store.names.all() == []
-        assert list_images(self.store, lambda: HOST) == []
+        assert list_images(self.store, HOST) == []
         assert check(self.store).damage == ()
         assert caught.value.message.strip() == caught.value.message != ""
         return caught.value

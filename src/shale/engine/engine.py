@@ -10,9 +10,12 @@ from typing import TYPE_CHECKING, Self
 
 from shale.engine.parts import Parts
 from shale.engine.settings import Settings, settings_from
+from shale.engine.snapshotting import Snapshotting
+from shale.linux.outside import outer_user
 from shale.store.store import Store, open_store
 
 if TYPE_CHECKING:
+    from shale.engine.containers import Containers
     from shale.engine.images import Images
 
 __all__ = ["Engine"]
@@ -27,7 +30,7 @@ class Engine:
     Attributes:
         settings: where things are.
         store: the parts of the store.
-        parts: both, for whoever builds further verbs.
+        parts: all of them, for whoever builds further verbs.
     """
 
     def __init__(self, settings: Settings) -> None:
@@ -43,7 +46,7 @@ class Engine:
         self._stack = ExitStack()
         self.settings = settings
         self.store: Store = self._stack.enter_context(open_store(settings.folder))
-        self.parts = Parts(settings, self.store)
+        self.parts = Parts(settings, self.store, Snapshotting(self.store))
 
     @classmethod
     def open(cls, root: str | os.PathLike[str] | None = None, environ: Mapping[str, str] | None = None) -> Self:
@@ -56,7 +59,8 @@ class Engine:
         Raises:
             ShaleError: as the class.
         """
-        return cls(settings_from(os.environ if environ is None else environ, user=os.geteuid(), root=root))
+        variables = os.environ if environ is None else environ
+        return cls(settings_from(variables, user=outer_user(variables), root=root))
 
     @property
     def images(self) -> Images:
@@ -64,6 +68,13 @@ class Engine:
         from shale.engine.images import Images  # noqa: PLC0415 - an engine that lists imports no wire
 
         return Images(self.parts)
+
+    @property
+    def containers(self) -> Containers:
+        """Containers: run, create, start, list, remove, and so on."""
+        from shale.engine.containers import Containers  # noqa: PLC0415 - as above
+
+        return Containers(self.parts)
 
     def close(self) -> None:
         """Close the store."""

@@ -14,7 +14,7 @@ from shale.store.store import Store
 if TYPE_CHECKING:
     from shale.oci.platform import Platform
 
-__all__ = ["ImageSummary", "PlatformSummary", "list_images"]
+__all__ = ["ImageSummary", "PlatformSummary", "list_images", "read_summaries"]
 
 
 class PlatformSummary(NamedTuple):
@@ -89,12 +89,22 @@ class ImageSummary(NamedTuple):
         return not self.names
 
 
-def list_images(store: Store, host: Callable[[], Platform]) -> list[ImageSummary]:
+def list_images(store: Store, host: Platform) -> list[ImageSummary]:
     """All images, the latest built first.
 
     Args:
         store: which.
-        host: gives the platform that counts as this machine's; asked only where an image is for several.
+        host: the platform that counts as this machine's.
+    """
+    return read_summaries(store, lambda: host)
+
+
+def read_summaries(store: Store, host: Callable[[], Platform]) -> list[ImageSummary]:
+    """The same for a caller that has no other use for a platform: most lists need none.
+
+    Args:
+        store: which.
+        host: gives the platform that counts as this machine's; asked where an image is for several.
     """
     with store.database.read() as tx:
         rows = image_rows(tx)

@@ -95,7 +95,7 @@ class Remover:
             targets = [found.image] if len(names) == len(found.image.names) + len(found.image.digests) else []
             targets = self._unless_used(text, targets, force=force, by_name=True)
         else:
-            targets = [one for one in list_images(self._store, lambda: self._host) if one.id == found.image.id]
+            targets = [one for one in list_images(self._store, self._host) if one.id == found.image.id]
             names = _names_of(targets)
             if len({name.reference.name for name in names}) > 1 and not force:
                 raise ImageInUse(

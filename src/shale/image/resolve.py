@@ -53,7 +53,7 @@ def find_image(store: Store, text: str, host: Platform) -> Found:
         AmbiguousImage: an id's beginning that fits several images.
         InvalidReference: neither a name nor an id.
     """
-    images = list_images(store, lambda: host)
+    images = list_images(store, host)
     reference = _as_reference(text)
     if reference is not None:
         for image in images:

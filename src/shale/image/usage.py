@@ -64,7 +64,7 @@ def store_usage(store: Store, host: Platform) -> Usage:
         store: which.
         host: the platform that counts as this machine's.
     """
-    images = list_images(store, lambda: host)
+    images = list_images(store, host)
     rehearsal = Remover(store, host).remove_images(images, "system df", rehearse=True)
     with store.database.read() as tx:
         below = root_blobs(tx)

@@ -11,7 +11,6 @@ from collections.abc import Mapping
 from enum import Enum
 from types import MappingProxyType
 from typing import Final, NamedTuple
-from zlib import adler32
 
 from shale.layer import pax
 from shale.layer.field import InvalidTar, TruncatedTar, checksums, decimal, number, octal, text
@@ -19,6 +18,7 @@ from shale.layer.sparse import Extent, version
 
 __all__ = [
     "BLOCK_DEVICE",
+    "BODILESS",
     "CHARACTER_DEVICE",
     "CONTIGUOUS",
     "DIRECTORY",
@@ -28,9 +28,9 @@ __all__ = [
     "HARD_LINK",
     "LONG_LINK",
     "LONG_NAME",
-    "PLAIN",
     "RECORDS",
     "REGULAR",
+    "SPECIAL",
     "SYMLINK",
     "Extent",
     "Format",
@@ -39,7 +39,6 @@ __all__ = [
     "TruncatedTar",
     "merge",
     "parse_block",
-    "parse_plain",
 ]
 
 REGULAR: Final = b"0"
@@ -55,28 +54,20 @@ GLOBAL_RECORDS: Final = b"g"
 LONG_NAME: Final = b"L"
 LONG_LINK: Final = b"K"
 GNU_SPARSE: Final = b"S"
+SPECIAL: Final = frozenset((RECORDS, GLOBAL_RECORDS, LONG_NAME, LONG_LINK))
+"""What is no entry, but says something of one."""
 
-PLAIN: Final = re.compile(
-    rb"(?:[0-7]{7}[ \0]){3}([0-7]{11})[ \0][0-7]{11}[ \0]([0-7]{6})[ \0]{2}"  # mode to checksum: 100 to 156
-    rb"(?:[0156]|2(?=([^\0]{0,100})))"  # kind: 156, and the target of a symbolic link: 157 to 257
-    rb".{172}(?:(?:[0-7]{7}[ \0]|\0{8}){2})",  # device numbers: 329 to 345
-    re.DOTALL,
-)
-"""What nearly every header looks like from its byte 100; all others take the slow and complete way.
-
-Its groups are the size, the checksum, and the target of a symbolic link.
-"""
-
-_PLAIN_ENTRY: Final = re.compile(
-    rb"([0-7]{7})[ \0]([0-7]{7})[ \0]([0-7]{7})[ \0]([0-7]{11})[ \0]([0-7]{11})[ \0]([0-7]{6})[ \0]{2}"
-    rb"([01256LKx])(.{100})(ustar\0.{2}|ustar  \0)(.{32})(.{32})(?:\0{16}|(?:0{7}\0){2})",
-    re.DOTALL,
-)
-"""The same for a reader who wants the fields: from byte 100 to 345 of a header of POSIX or GNU."""
 _NOTHING: Final[Mapping[bytes, bytes]] = MappingProxyType({})
 _FILES: Final = frozenset((REGULAR, CONTIGUOUS, GNU_SPARSE))
+_CORRECTIONS: Final = frozenset(
+    (
+        *(b"path", b"linkpath", b"size", b"uid", b"gid", b"uname", b"gname", b"atime", b"ctime"),
+        *(b"GNU.sparse.major", b"GNU.sparse.minor", b"GNU.sparse.map", b"GNU.sparse.name"),
+        *(b"GNU.sparse.size", b"GNU.sparse.realsize"),
+    )
+)
 _OLD_REGULAR: Final = b"\0"
-_BODILESS: Final = frozenset((HARD_LINK, SYMLINK, CHARACTER_DEVICE, BLOCK_DEVICE, DIRECTORY, FIFO))
+BODILESS: Final = frozenset((HARD_LINK, SYMLINK, CHARACTER_DEVICE, BLOCK_DEVICE, DIRECTORY, FIFO))
 _SECOND: Final = 10**9
 _USUAL: Final = re.compile(rb"([0-7]{7})[ \0]" * 3 + rb"([0-7]{11})[ \0]" * 2)
 _NO_DEVICE: Final = (bytes(16), b"0000000\0" * 2)
@@ -187,7 +178,7 @@ def parse_block(block: bytes, offset: int) -> Header:
         name=name,
         kind=kind,
         size=size,
-        stored=0 if kind in _BODILESS else size,
+        stored=0 if kind in BODILESS else size,
         mode=mode,
         uid=uid,
         gid=gid,
@@ -199,51 +190,6 @@ def parse_block(block: bytes, offset: int) -> Header:
         minor=minor,
         format=form,
         offset=offset,
-    )
-
-
-def parse_plain(block: bytes, offset: int) -> Header | None:
-    """Read one header block that looks like nearly all of them, in a fraction of the time.
-
-    Args:
-        block: 512 bytes.
-        offset: where it stands in the stream.
-
-    Returns:
-        What `parse_block` and `merge` make of it by itself; None where they must be asked.
-    """
-    found = _PLAIN_ENTRY.match(block, 100)
-    if found is None:
-        return None
-    mode, uid, gid, size, mtime, checksum, kind, link, magic, user, group = found.groups()
-    # As in `checksums`, unsigned only.
-    total = (adler32(block[:256]) & 0xFFFF) + (adler32(block[256:]) & 0xFFFF) - 2
-    if total + 8 * ord(" ") - sum(block[148:156]) != int(checksum, 8):
-        return None
-    form = Format.USTAR if magic[5] == 0 else Format.GNU
-    name = block[:100].partition(b"\0")[0]
-    if block[345] or block[357] or block[508]:
-        if form is Format.GNU or block[508:512] == b"tar\0":
-            return None
-        if prefix := text(block[345:500]):
-            name = prefix + b"/" + name
-    length = int(size, 8)
-    return Header(
-        name,
-        kind,
-        length,
-        0 if kind in _BODILESS else length,
-        int(mode, 8),
-        int(uid, 8),
-        int(gid, 8),
-        int(mtime, 8) * _SECOND,
-        link.partition(b"\0")[0],
-        user.partition(b"\0")[0],
-        group.partition(b"\0")[0],
-        0,
-        0,
-        form,
-        offset,
     )
 
 
@@ -303,6 +249,10 @@ def merge(header: Header, records: Mapping[bytes, bytes], name: bytes, link: byt
     at = header.offset
     if not records and not name and not link and header.kind != _OLD_REGULAR:
         return header
+    if not name and not link and header.kind != _OLD_REGULAR and _CORRECTIONS.isdisjoint(records):
+        # Nearly all records are a time with a fraction, or attributes.
+        mtime = records.get(b"mtime")
+        return header._replace(mtime=pax.timestamp(mtime, at) if mtime else header.mtime, records=records)
     get = {key: value for key, value in records.items() if value}.get
     size = _decimal(get(b"size"), header.size, "size", at)
     mtime, atime, ctime = (get(key) for key in (b"mtime", b"atime", b"ctime"))
@@ -313,11 +263,11 @@ def merge(header: Header, records: Mapping[bytes, bytes], name: bytes, link: byt
     kind = header.kind
     if kind == _OLD_REGULAR:
         kind = DIRECTORY if name.endswith(b"/") else REGULAR
-    stored = 0 if kind in _BODILESS else size
+    stored = 0 if kind in BODILESS else size
     if version(records):
         name = get(b"GNU.sparse.name", name)
         size = _decimal(get(b"GNU.sparse.size") or get(b"GNU.sparse.realsize"), size, "size", at)
-        if kind in _BODILESS:
+        if kind in BODILESS:
             raise InvalidTar("an entry that is no file is marked as a sparse file", at)
     if size < 0 or stored < 0:
         raise InvalidTar(f"the size {min(size, stored)} is negative", at)

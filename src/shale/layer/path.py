@@ -12,12 +12,14 @@ from typing import Final
 
 from shale.layer.field import InvalidTar
 
-__all__ = ["MAX_COMPONENT", "MAX_DEPTH", "components"]
+__all__ = ["MAX_COMPONENT", "MAX_DEPTH", "MAX_LINKS", "components"]
 
 MAX_COMPONENT: Final = 255
 """Bytes of one component: what every Linux file system takes."""
 MAX_DEPTH: Final = 1024
 """Components of a path: deeper than any real layer, and few enough to walk."""
+MAX_LINKS: Final = 255
+"""Symbolic links on the way of one name: as containerd and umoci."""
 _PLAIN: Final = (b"", b".", b"..")
 
 

@@ -16,11 +16,11 @@ from typing import Final
 
 from shale.layer.field import InvalidTar
 
-__all__ = ["OPAQUE", "PREFIX", "Mark", "read_mark"]
+__all__ = ["AUFS", "OPAQUE", "PREFIX", "Mark", "read_mark"]
 
 PREFIX: Final = b".wh."
 OPAQUE: Final = b".wh..wh..opq"
-_AUFS: Final = b".wh..wh."
+AUFS: Final = b".wh..wh."
 
 
 class Mark(Enum):
@@ -49,7 +49,7 @@ def read_mark(base: bytes, offset: int) -> tuple[Mark, bytes]:
         return Mark.NONE, base
     if base == OPAQUE:
         return Mark.OPAQUE, base
-    if base.startswith(_AUFS):
+    if base.startswith(AUFS):
         return Mark.MEANINGLESS, base
     victim = base[len(PREFIX) :]
     if victim in (b"", b".", b".."):

@@ -1,4 +1,4 @@
-"""One layer's entries as they are added to two trees: the merged one, and the layer's own."""
+"""One layer's entries as they are added to trees: the merged one, and the layer's own."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ from shale.layer.header import (
     Header,
 )
 from shale.layer.path import components
-from shale.layer.whiteout import Mark, read_mark
+from shale.layer.whiteout import AUFS, Mark, read_mark
 from shale.snapshot.facts import read_facts
 from shale.snapshot.interest import Interest
-from shale.snapshot.model import Node, Path, TooManyLinks, Tree
+from shale.snapshot.model import Node, Path, Spot, TooManyLinks, Tree
 
 __all__ = ["Adding", "DanglingLink", "LinkedFolder"]
 
@@ -54,21 +54,18 @@ class Adding:
         layer: which one, counted from the bottom.
         interest: what matters. It grows by what symbolic and hard links lead to: then the trees may be wrong,
             and all layers have to be read once more.
-        merged: what the layers below add up to.
+        trees: what they are added to.
 
     Attributes:
-        own: the layer's own tree.
         problem: what is wrong with the layer, or seems so as long as the interest grows.
     """
 
-    def __init__(self, layer: int, interest: Interest, merged: Tree) -> None:
-        self.own = Tree(own=True)
+    def __init__(self, layer: int, interest: Interest, *trees: Tree) -> None:
         self.problem: Invalid | None = None
         self._layer = layer
         self._interest = interest
-        self._merged = merged
-        self._trees = (merged, self.own)
-        self._passed: Path | None = None
+        self._trees = trees
+        self._passed: tuple[Path, Mark] | None = None
 
     def take(self, header: Header, at: int) -> None:
         """Add an entry whose bytes begin at `at`.
@@ -83,73 +80,98 @@ class Adding:
             if path:
                 self._add(path, header, at)
             elif header.kind == DIRECTORY:
-                self._merged.root.facts = self.own.root.facts = read_facts(header)
+                facts = read_facts(header)
+                for tree in self._trees:
+                    tree.root.facts = facts
         except TooManyLinks as problem:
             self.problem = self.problem or problem
 
     def _add(self, path: Path, header: Header, at: int) -> None:
         mark, name = read_mark(path[-1], header.offset)
-        if mark is Mark.MEANINGLESS:
+        if mark is Mark.MEANINGLESS or any(part.startswith(AUFS) for part in path[:-1]):
             return
         path = path[:-1] if mark is Mark.OPAQUE else (*path[:-1], name)
         if self._interest.depth(path) < len(path):
-            self._pass_by(path, header if mark is Mark.NONE else None)
+            self._pass_by(path, header, mark)
             return
         self._passed = None
-        if mark is Mark.NONE and header.kind == HARD_LINK:
+        if mark is not Mark.NONE:
+            self._hide(path, mark)
+        elif header.kind == HARD_LINK:
             self._link(path, header)
-            return
-        facts = read_facts(header, self._layer, at)
-        for tree in self._trees:
-            if mark is Mark.OPAQUE:
-                tree.clear(self._enter(tree, path, path))
-                continue
-            folder = self._enter(tree, path[:-1], path)
-            if mark is Mark.REMOVES:
-                tree.remove(folder, name)
-            else:
-                tree.describe(folder, name, facts)
+        else:
+            facts = read_facts(header, self._layer, at)
+            for tree in self._trees:
+                folder = self._enter(tree, path[:-1], path)
+                if facts.kind == CHARACTER_DEVICE and facts.major == facts.minor == 0:
+                    tree.remove(folder, name)
+                else:
+                    tree.describe(folder, name, facts)
 
-    def _pass_by(self, path: Path, header: Header | None) -> None:
+    def _hide(self, path: Path, mark: Mark) -> None:
+        for tree in self._trees:
+            spot = tree.enter_to_hide(path if mark is Mark.OPAQUE else path[:-1])
+            self._follow(spot, path, () if mark is Mark.OPAQUE else path[-1:])
+            if spot.node is not None and mark is Mark.OPAQUE:
+                tree.clear(tree.enter(path)[0])
+            elif spot.node is not None:
+                tree.remove(spot.node, path[-1])
+
+    def _pass_by(self, path: Path, header: Header, mark: Mark) -> None:
         """Add nothing but the folders that an entry implies, as far as those matter."""
-        if header is not None and header.kind == HARD_LINK:
+        if header.kind == HARD_LINK and mark is Mark.NONE:
             target = components(header.link, header.offset)
             if self._interest.depth(target) == len(target):
                 self._interest.add(path)
         folder = path[: min(self._interest.depth(path), len(path) - 1)]
-        if folder == self._passed:
+        if (folder, mark) == self._passed:
             return
         known = self._interest.size
         for tree in self._trees:
-            self._enter(tree, folder, path)
+            if mark is Mark.NONE:
+                self._enter(tree, folder, path)
+            else:
+                self._follow(tree.enter_to_hide(folder), path, path[len(folder) :])
         # What a link leads elsewhere matters, each entry of it.
-        self._passed = folder if self._interest.size == known else None
+        self._passed = (folder, mark) if self._interest.size == known else None
 
     def _enter(self, tree: Tree, folder: Path, path: Path) -> Node:
-        """The folder on the way to an entry's path; where links lead elsewhere, that is of interest."""
-        spot = tree.enter(folder)
+        """The folder on the way to an entry's path."""
+        found, spot = tree.enter(folder)
+        self._follow(spot, path, path[len(folder) :])
+        return found
+
+    def _follow(self, spot: Spot, path: Path, rest: Path) -> None:
+        """Where links lead an entry elsewhere that is of interest, and all that is there now and later."""
         if spot.passed:
             self._interest.add(path)
             for passed in spot.passed:
                 self._interest.add(passed)
-            self._interest.add(spot.path + path[len(folder) :], whole=True)
-        return spot.folder
+            if spot.node is not None:
+                self._interest.add(spot.path + rest, whole=True)
 
     def _link(self, path: Path, header: Header) -> None:
         target = components(header.link, header.offset)
         self._interest.add(target)
-        found = {}
         for tree in self._trees:
-            found[tree], passed = tree.find(target)
-            for one in passed:
-                self._interest.add(one)
-        there, here = found[self._merged], found[self.own]
-        if there is None or there.is_folder:
-            kind = DanglingLink if there is None else LinkedFolder
-            self.problem = self.problem or kind(header.name, header.link)
-            there = None
-        if here is None or here.is_folder:
+            folder, place = tree.enter(path[:-1])
+            self._follow(place, path, path[-1:])
+            spot = tree.find(target)
+            for passed in spot.passed:
+                self._interest.add(passed)
+            found = spot.node
+            here = (*place.path, path[-1])
+            if found is not None and not found.is_folder and spot.path[: len(here)] == here:
+                found = None  # the link takes its place
+            if found is None or found.is_folder:
+                self._missing(path, header, tree, found)
+                found = None
+            tree.link(folder, path[-1], found)
+
+    def _missing(self, path: Path, header: Header, tree: Tree, found: Node | None) -> None:
+        """Say that a hard link has no target: to the layers together that is an error."""
+        if tree.own:
             self._interest.add(path, whole=True)
-            here = None
-        for tree, node in ((self._merged, there), (self.own, here)):
-            tree.link(self._enter(tree, path[:-1], path), path[-1], node)
+        elif self.problem is None:
+            kind = DanglingLink if found is None else LinkedFolder
+            self.problem = kind(header.name, header.link)

@@ -94,8 +94,9 @@ def _build(tars: Sequence[OpenTar], interest: Interest) -> tuple[Tree, Tree, Inv
     problem: Invalid | None = None
     for layer, tar in enumerate(tars):
         merged.layer = layer
-        adding = Adding(layer, interest, merged)
+        own = Tree(own=True)
+        adding = Adding(layer, interest, merged, own)
         read_entries(tar, adding.take)
         problem = problem or adding.problem
-        lay(shown, adding.own)
+        lay(shown, own)
     return merged, shown, problem

@@ -19,8 +19,8 @@ __all__ = ["Node", "Path", "Spot", "TooManyLinks", "Tree", "lay"]
 Path = tuple[bytes, ...]
 """Components from the root down, none of them empty, `.` or `..`."""
 
-_MAX_LINKS: Final = 40
-"""Symbolic links on one path: as in path_resolution(7)."""
+_MAX_LINKS: Final = 255
+"""Symbolic links on one path: as containerd and umoci."""
 
 
 class TooManyLinks(Invalid):
@@ -61,15 +61,15 @@ class Node:
 
 
 class Spot(NamedTuple):
-    """A folder that a path led to.
+    """Where a path led.
 
     Attributes:
-        folder: the folder.
-        path: where it really is.
+        node: what is there; None for nothing.
+        path: where that really is, as far as the path could be followed.
         passed: what was come by since the first symbolic link that was followed; nothing where none was.
     """
 
-    folder: Node
+    node: Node | None
     path: Path
     passed: tuple[Path, ...]
 
@@ -79,44 +79,75 @@ class Tree:
 
     Args:
         own: whether it is one layer's own tree.
+
+    Attributes:
+        root: the root; its facts may be set.
+        layer: whose entries come now, counted from the bottom.
     """
 
     def __init__(self, *, own: bool) -> None:
         self.root = Node(IMPLIED)
-        self._own = own
+        self.own = own
         self.layer = 0
 
-    def enter(self, path: Path) -> Spot:
+    def enter(self, path: Path) -> tuple[Node, Spot]:
         """The folder at a path; what is missing on the way is made, what is in the way replaced.
 
         Raises:
-            TooManyLinks: it leads through more symbolic links than the kernel would follow.
+            TooManyLinks: it leads through too many symbolic links.
         """
         walk = _Walk(self.root, path)
         for name in walk:
-            here = walk.folder
-            found = here.children.get(name)
+            found = walk.folder.children.get(name)
             if found is None or not found.is_folder:
-                found = self._place(here, name, IMPLIED)
+                found = self._place(walk.folder, name, IMPLIED)
             found.layer = self.layer
             walk.into(name, found)
-        return Spot(walk.folder, walk.path, tuple(walk.passed))
+        return walk.folder, Spot(walk.folder, walk.path, tuple(walk.passed))
 
-    def find(self, path: Path) -> tuple[Node | None, tuple[Path, ...]]:
-        """What is at a path, and what was come by as in `Spot`; a link at its end is not followed.
+    def look(self, path: Path) -> Spot:
+        """The folder at a path, if there is one.
 
         Raises:
-            TooManyLinks: it leads through more symbolic links than the kernel would follow.
+            TooManyLinks: as `enter`.
         """
-        walk = _Walk(self.root, path[:-1])
+        spot = self._look(path)
+        return spot if spot.node is None or spot.node.is_folder else spot._replace(node=None)
+
+    def _look(self, path: Path) -> Spot:
+        """As `look`; where something else is in the way, that is what is found."""
+        walk = _Walk(self.root, path)
         for name in walk:
             found = walk.folder.children.get(name)
             if found is None or not found.is_folder:
-                return None, tuple(walk.passed)
+                return Spot(found, walk.path, tuple(walk.passed))
             walk.into(name, found)
-        found = walk.folder.children.get(path[-1]) if path else self.root
-        passed = (*walk.passed, (*walk.path, *path[-1:])) if walk.passed else ()
-        return (None if found is None or found.is_whiteout else found), passed
+        return Spot(walk.folder, walk.path, tuple(walk.passed))
+
+    def enter_to_hide(self, path: Path) -> Spot:
+        """The folder of a whiteout, made where it is missing; none where something else is in the way.
+
+        Raises:
+            TooManyLinks: as `enter`.
+        """
+        spot = self._look(path)
+        if spot.node is None:
+            return self.enter(path)[1]
+        return spot if spot.node.is_folder else spot._replace(node=None)
+
+    def find(self, path: Path) -> Spot:
+        """The file at a path; a symbolic link at its end is not followed.
+
+        Raises:
+            TooManyLinks: as `enter`.
+        """
+        above = self.look(path[:-1])
+        if above.node is None or not path:
+            return above
+        found = above.node.children.get(path[-1])
+        there = (*above.path, path[-1])
+        passed = (*above.passed, there) if above.passed else ()
+        return Spot(None if found is None or found.is_whiteout else found, there, passed)
 
     def describe(self, folder: Node, name: bytes, facts: Facts) -> None:
         """Take an entry that is no hard link."""
@@ -134,15 +165,19 @@ class Tree:
             folder.children[name] = Node(target.facts, self.layer)
 
     def remove(self, folder: Node, name: bytes) -> None:
-        """Take a whiteout of a name."""
-        if self._own:
-            folder.children[name] = Node(_WHITEOUT)
-        else:
-            folder.children.pop(name, None)
+        """Take a whiteout of a name: of what layers below have there, not of what this one has."""
+        found = folder.children.get(name)
+        if found is None or (not self.own and found.layer != self.layer):
+            if self.own:
+                folder.children[name] = Node(_WHITEOUT)
+            else:
+                folder.children.pop(name, None)
+        elif found.is_folder:
+            self.clear(found)
 
     def clear(self, folder: Node) -> None:
         """Take an opaque whiteout of a folder: what this layer put there stays."""
-        if self._own:
+        if self.own:
             folder.opaque = True
             return
         todo = [folder]
@@ -156,7 +191,7 @@ class Tree:
 
     def _place(self, folder: Node, name: bytes, facts: Facts) -> Node:
         # A folder in the place of something else hides all that was there.
-        opaque = self._own and facts.kind == DIRECTORY and name in folder.children
+        opaque = self.own and facts.kind == DIRECTORY and name in folder.children
         made = folder.children[name] = Node(facts, self.layer, opaque=opaque)
         return made
 

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from shale.errors import Invalid
-from shale.layer.header import Extent, Header, InvalidTar, TruncatedTar, merge, parse_block, parse_plain
+from shale.layer.header import Extent, Header, InvalidTar, TruncatedTar, merge, parse_block
+from shale.layer.plain import parse_plain
 from shale.layer.scan import TarScan
 from unit.layer.archives import END, block, body, counted, mixed, record, records
 

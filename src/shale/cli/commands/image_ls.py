@@ -15,7 +15,7 @@ from shale.cli.output import print_rows
 from shale.cli.render.rows import Styles, choose_format
 from shale.cli.render.units import human_duration, human_size
 from shale.cli.session import Session, pass_session
-from shale.image.listing import ImageSummary, list_images
+from shale.image.listing import ImageSummary, read_summaries
 from shale.oci.reference import Reference
 
 __all__ = ["command"]
@@ -121,7 +121,7 @@ def command(  # noqa: D103 - the help above is its documentation
         images = session.engine.images.list([*filters, *patterns])
     else:
         # The library's other verbs cost more to import than this list takes.
-        images = list_images(session.engine.store, lambda: session.settings.host)
+        images = read_summaries(session.engine.store, lambda: session.settings.host)
     if not show_all:
         images = [image for image in images if image.platforms]
     if sort != "created":

@@ -9,6 +9,7 @@ from shale.events import Listener
 from shale.image.archive.contents import ArchivedImage, lacking
 from shale.image.archive.reading import Archive
 from shale.image.graph import Graph
+from shale.image.making import Mountable
 from shale.image.pull import Puller
 from shale.oci import mediatype
 from shale.oci.digest import Digest
@@ -38,7 +39,15 @@ class Loaded(msgspec.Struct, frozen=True):
 class Loader:
     """Brings the images of archives into one store."""
 
-    def __init__(self, store: Store, listener: Listener, cancel: Cancellation, *, jobs: int = 2) -> None:
+    def __init__(
+        self,
+        store: Store,
+        listener: Listener,
+        cancel: Cancellation,
+        *,
+        jobs: int = 2,
+        mountable: Mountable | None = None,
+    ) -> None:
         """Prepare.
 
         Args:
@@ -46,9 +55,10 @@ class Loader:
             listener: told what happens.
             cancel: cancelled by whoever wants the work to end.
             jobs: how many blobs at a time.
+            mountable: makes layers mountable on the way; see `Puller`.
         """
         self._store = store
-        self._puller = Puller(store, listener, cancel, jobs=jobs)
+        self._puller = Puller(store, listener, cancel, jobs=jobs, mountable=mountable)
 
     def load(self, archive: Archive, image: ArchivedImage, platform: Platform | None) -> Loaded:
         """Bring one image into the store and name it.

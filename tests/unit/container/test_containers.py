@@ -10,7 +10,6 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from msgspec import structs
 
 from shale.container.containers import Containers
 from shale.container.folders import ContainerBusy, Folders
@@ -204,8 +203,8 @@ def test_a_running_container_whose_process_died_has_exited(
 
 def test_a_process_of_another_boot_is_dead_and_one_of_another_namespace_unknown(containers: Containers) -> None:
     here = current_process()
-    earlier = add(containers, state=State.RUNNING, process=structs.replace(here, boot="earlier"), started=1.0)
-    elsewhere = add(containers, state=State.RUNNING, process=structs.replace(here, namespace=1), started=1.0)
+    earlier = add(containers, state=State.RUNNING, process=replace(here, boot="earlier"), started=1.0)
+    elsewhere = add(containers, state=State.RUNNING, process=replace(here, namespace=1), started=1.0)
     assert containers.find(earlier.id).state is State.EXITED
     assert containers.find(elsewhere.id).state is State.RUNNING
 
@@ -257,7 +256,7 @@ def test_while_it_is_started_a_container_is_what_it_was(containers: Containers) 
 
 
 def test_a_start_that_never_came_to_a_pid_of_an_earlier_boot(containers: Containers) -> None:
-    made = add(containers, process=structs.replace(current_process(), boot="earlier"))
+    made = add(containers, process=replace(current_process(), boot="earlier"))
     assert containers.find(made.id).state is State.CREATED
     assert boot_id() != "earlier"
 

@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
 from typing import Final
+
+import msgspec
+from msgspec.structs import replace
 
 from shale.container.folders import Folders, HeldFolder
 from shale.container.naming import (
@@ -34,8 +36,7 @@ _SLACK: Final = 1.0
 """Seconds by which a first process may seem to have begun after its pid was written: clocks are not exact."""
 
 
-@dataclass(frozen=True, slots=True)
-class Survey:
+class Survey(msgspec.Struct, frozen=True):
     """Everything that there is of containers.
 
     Attributes:

@@ -13,9 +13,10 @@ import os
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
+
+import msgspec
 
 from shale.container.naming import ContainerNotFound
 from shale.errors import Unavailable
@@ -37,8 +38,7 @@ class ContainerBusy(Unavailable):
     """Somebody else has been at work on the container for longer than we wait."""
 
 
-@dataclass(frozen=True, slots=True)
-class PidNote:
+class PidNote(msgspec.Struct, frozen=True):
     """What the runtime wrote of a first process.
 
     Attributes:
@@ -50,8 +50,7 @@ class PidNote:
     written: float
 
 
-@dataclass(frozen=True, slots=True)
-class HeldFolder:
+class HeldFolder(msgspec.Struct, frozen=True):
     """The folder of one container whose lock we hold.
 
     Attributes:

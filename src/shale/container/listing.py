@@ -8,8 +8,9 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Final
+
+import msgspec
 
 from shale.container.containers import Containers
 from shale.container.record import ContainerRecord
@@ -36,8 +37,7 @@ _STATUSES: Final = frozenset({"created", "restarting", "running", "removing", "p
 """Docker's words; those that no container of ours can be in are words all the same."""
 
 
-@dataclass(frozen=True, slots=True)
-class ContainerSummary:
+class ContainerSummary(msgspec.Struct, frozen=True):
     """One line of a list.
 
     Attributes:

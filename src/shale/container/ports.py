@@ -6,8 +6,9 @@ The engine puts the real ones together; tests have fakes.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Protocol, TypeVar
+
+import msgspec
 
 from shale.container.folders import HeldFolder
 from shale.container.record import ContainerRecord
@@ -63,8 +64,7 @@ class Mounting(Protocol):
         """Give a detached mount a place."""
 
 
-@dataclass(frozen=True, slots=True)
-class Workshop:
+class Workshop(msgspec.Struct, frozen=True):
     """The parts with which containers are run.
 
     Attributes:

@@ -11,8 +11,9 @@ import os
 import signal
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import replace
 from typing import Final
+
+from msgspec.structs import replace
 
 from shale.container.containers import Containers
 from shale.container.folders import ContainerBusy, HeldFolder

@@ -9,14 +9,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any
+
+import msgspec
 
 __all__ = ["ContainerSpec", "decode_spec"]
 
 
-@dataclass(frozen=True, slots=True)
-class ContainerSpec:
+class ContainerSpec(msgspec.Struct, frozen=True):
     """What a container should be.
 
     Attributes:
@@ -25,7 +25,7 @@ class ContainerSpec:
         remove: whether it goes when its process has ended (`--rm`).
     """
 
-    config: Mapping[str, Any] = field(default_factory=dict)
+    config: Mapping[str, Any] = msgspec.field(default_factory=dict)
     wishes: str = "{}"
     remove: bool = False
 

@@ -12,8 +12,9 @@ import signal
 import threading
 import time
 from contextlib import ExitStack, suppress
-from dataclasses import replace
 from typing import Any, Final
+
+from msgspec.structs import replace
 
 from shale.container.containers import Containers
 from shale.container.failures import StartFailed, start_failure

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+
+import msgspec
 
 from shale.container.listing import PRUNE_FILTERS, ContainerFilters, changed_bytes
 from shale.container.states import State
@@ -15,8 +16,7 @@ from shale.image.instants import parse_until
 __all__ = ["EndVerbs", "Pruned"]
 
 
-@dataclass(frozen=True, slots=True)
-class Pruned:
+class Pruned(msgspec.Struct, frozen=True):
     """What a prune removed.
 
     Attributes:

@@ -20,9 +20,10 @@ import shutil
 import signal
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
+
+import msgspec
 
 from shale.linux.cgroup import read_cgroups, remove_cgroup
 from shale.linux.durable import disk_errors
@@ -53,8 +54,7 @@ _NOT_FOUND: Final = re.compile(
 _NOT_EXECUTABLE: Final = re.compile(r"permission denied|not a directory|is a directory|exec format error")
 
 
-@dataclass(frozen=True, slots=True)
-class Program:
+class Program(msgspec.Struct, frozen=True):
     """A program that was found.
 
     Attributes:

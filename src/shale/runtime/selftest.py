@@ -14,7 +14,6 @@ import signal
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -88,8 +87,7 @@ class Verdict(msgspec.Struct, frozen=True):
         return f"{self.name} {self.version}: {self.reason}"
 
 
-@dataclass(frozen=True, slots=True)
-class Selection:
+class Selection(msgspec.Struct, frozen=True):
     """The program that is used, and what was wrong with those before it in the list."""
 
     driver: OciRuntime

@@ -10,9 +10,10 @@ import json
 import os
 from collections.abc import Sequence
 from contextlib import ExitStack, suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
+
+import msgspec
 
 from shale.errors import ShaleError
 from shale.layer.entry import TreeEntry
@@ -37,8 +38,7 @@ class FormFails(ShaleError):
     """A form does not do what it should."""
 
 
-@dataclass(frozen=True, slots=True)
-class Candidate:
+class Candidate(msgspec.Struct, frozen=True):
     """A form that may work.
 
     Attributes:
@@ -55,8 +55,7 @@ class Candidate:
         return f"{self.form.name} in a user namespace" if self.user else self.form.name
 
 
-@dataclass(frozen=True, slots=True)
-class Verdict:
+class Verdict(msgspec.Struct, frozen=True):
     """Which form is used, and why.
 
     Attributes:

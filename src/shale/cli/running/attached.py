@@ -6,8 +6,9 @@ import signal
 import sys
 from collections.abc import Callable
 from contextlib import ExitStack
-from dataclasses import dataclass, field
 from typing import Final
+
+import msgspec
 
 from shale.cli.exit import complain
 from shale.cli.running.signals import relayed_signals
@@ -29,8 +30,7 @@ class NoTerminal(Invalid):
     """A container with a terminal should read from what is none."""
 
 
-@dataclass(frozen=True, slots=True)
-class Attachment:
+class Attachment(msgspec.Struct, frozen=True):
     """How a container is attended.
 
     Attributes:
@@ -95,13 +95,12 @@ def attend(attachment: Attachment, begin: Callable[[Plumbing], Supervision]) -> 
         return supervision.wait()
 
 
-@dataclass(slots=True)
-class _Front:
+class _Front(msgspec.Struct):
     """A container as signals reach it: the size of a terminal goes before the news of it."""
 
     supervision: Supervision
     plumbing: Plumbing
-    asked: int = field(default=0)
+    asked: int = msgspec.field(default=0)
 
     def signal(self, number: int) -> None:
         if number == signal.SIGWINCH:

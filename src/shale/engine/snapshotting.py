@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from threading import Lock
 from typing import TYPE_CHECKING, Final
@@ -13,6 +13,7 @@ from shale.store.store import Store
 
 if TYPE_CHECKING:
     from shale.image.making import Mountable
+    from shale.snapshot.entries import OpenTar
     from shale.snapshot.form import LayerForm
     from shale.snapshot.layers import Layers
     from shale.snapshot.probe import Candidate, Verdict
@@ -81,17 +82,7 @@ class Snapshotting:
 
     def forms(self) -> Mapping[str, LayerForm]:
         """The forms that layers of this store may be in, by name, whether or not they can be mounted here."""
-        return {one.form.name: one.form for one in reversed(self._candidates())}
-
-    def _candidates(self) -> Sequence[Candidate]:
-        from shale.snapshot.erofs.form import ErofsForm  # noqa: PLC0415 - see the top
-        from shale.snapshot.probe import Candidate  # noqa: PLC0415 - see the top
-        from shale.snapshot.tree import TreeForm  # noqa: PLC0415 - see the top
-
-        users = _users()
-        if users < _ALL_USERS:  # a user namespace, where layers are marked in another way
-            return [Candidate(TreeForm(user=True, keep_owner=users > 1), user=True)]
-        return [Candidate(ErofsForm(), user=False), Candidate(TreeForm(), user=False)]
+        return {one.form.name: one.form for one in reversed(list(_Candidates()))}
 
     def _find_out(self) -> Verdict:
         from shale.snapshot.probe import probe  # noqa: PLC0415 - see the top
@@ -99,7 +90,7 @@ class Snapshotting:
         if self._verdict is None:
             root = os.open(self._store.root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
             try:
-                self._verdict = probe(root, self._candidates())
+                self._verdict = probe(root, _Candidates())
             finally:
                 os.close(root)
         return self._verdict
@@ -107,7 +98,6 @@ class Snapshotting:
     def _open(self) -> Snapshots:
         from shale.snapshot.corrections import Corrections  # noqa: PLC0415 - see the top
         from shale.snapshot.layers import Layers  # noqa: PLC0415 - see the top
-        from shale.snapshot.merge import correct  # noqa: PLC0415 - see the top
         from shale.snapshot.overlay import stack_of  # noqa: PLC0415 - see the top
         from shale.snapshot.snapshots import Snapshots  # noqa: PLC0415 - see the top
 
@@ -117,8 +107,34 @@ class Snapshotting:
                 f"images cannot be mounted: {verdict.reason}; use root, or shale unshare, or shale image unpack"
             )
         layers: Layers = Layers(self._store, verdict.chosen.form)
-        corrections = Corrections(self._store, layers, correct)
+        corrections = Corrections(self._store, layers, _correct)
         return Snapshots(layers, corrections, partial(stack_of, user=verdict.chosen.user))
+
+
+class _Candidates:
+    """The forms that may work for this user, the best one first; those that nobody gets to are not imported."""
+
+    def __iter__(self) -> Iterator[Candidate]:
+        from shale.snapshot.probe import Candidate  # noqa: PLC0415 - see the top
+
+        users = _users()
+        if users == _ALL_USERS:
+            from shale.snapshot.erofs.form import ErofsForm  # noqa: PLC0415 - see the top
+
+            yield Candidate(ErofsForm())
+        from shale.snapshot.tree import TreeForm  # noqa: PLC0415 - see the top
+
+        if users == _ALL_USERS:
+            yield Candidate(TreeForm())
+        else:  # a user namespace, where layers are marked in another way
+            yield Candidate(TreeForm(user=True, keep_owner=users > 1), user=True)
+
+
+def _correct(tars: Sequence[OpenTar], loose: Sequence[bool]) -> Iterable[bytes] | None:
+    """The tar of the layer that puts a chain right; see `Corrections`."""
+    from shale.snapshot.merge import correct  # noqa: PLC0415 - few chains need it
+
+    return correct(tars, loose)
 
 
 def _users() -> int:

@@ -16,7 +16,6 @@ import errno
 import json
 import os
 import re
-import shutil
 import signal
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
@@ -120,6 +119,8 @@ class OciRuntime:
         The program is asked first, unless it has forgotten the container already; what it leaves, because it
         was killed at a bad moment or its state was lost in a power cut, goes without it.
         """
+        import shutil  # noqa: PLC0415 - hardly ever asked for
+
         known = (state / container).is_dir()
         done = self._do(state, ["delete", "--force", container]) if known else None
         users, _ = read_tables()

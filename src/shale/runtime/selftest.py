@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import os
 import re
-import shutil
 import signal
 import threading
 from collections.abc import Iterator, Mapping
@@ -31,7 +30,6 @@ from shale.runtime.crun_runc import OciRuntime, Program
 from shale.runtime.driver import Running, Streams
 from shale.runtime.host import Host, examine_host
 from shale.runtime.installing import how_to_install
-from shale.runtime.tinyprogram import EXIT_CODE, tiny_program
 from shale.runtime.wishes import RunWishes
 
 __all__ = [
@@ -172,6 +170,8 @@ def _run_tiny(driver: OciRuntime, root: Path, environ: Mapping[str, str]) -> Non
     Raises:
         ShaleError: it did not run.
     """
+    from shale.runtime.tinyprogram import EXIT_CODE  # noqa: PLC0415 - the verdict is nearly always remembered
+
     host = examine_host()
     container = os.urandom(32).hex()
     with _room(root, host) as folder:
@@ -201,6 +201,10 @@ def _run_tiny(driver: OciRuntime, root: Path, environ: Mapping[str, str]) -> Non
 @contextmanager
 def _room(root: Path, host: Host) -> Iterator[Path]:
     """A folder for the test below the store's root, with the tiny program in its root file system."""
+    import shutil  # noqa: PLC0415 - as above
+
+    from shale.runtime.tinyprogram import tiny_program  # noqa: PLC0415 - as above
+
     folder = root / f".runtime-test-{os.urandom(4).hex()}"
     try:
         with disk_errors(f"making {folder}"):

@@ -17,7 +17,7 @@ Reading order:
 - `erofs/`: layers as EROFS files
 - `tree`: layers as folders, with `treelist` (what they must look like) and `treecheck` (whether they do)
 - `copying`: neither; chains written out, `treecopy` (trees copied)
-- `probe`: which of these works here
+- `probe` and `trial`: which of these works here
 - what a store has: `target` (a layer on its way), `blobtar` (its tar, out of its blob), `layers`, `corrections`
   (those of its chains), `snapshots` (stacked)
 """

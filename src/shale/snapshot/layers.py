@@ -12,21 +12,22 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from threading import Event
-from typing import BinaryIO, Final, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, BinaryIO, Final, Protocol, runtime_checkable
 
 import msgspec
 
 from shale.errors import Cancelled, NotFound, ShaleError
 from shale.linux.boot import boot_id
 from shale.oci.digest import ChainID, DiffID, Digest, chain_ids
-from shale.snapshot.blobtar import open_tar, scan_blob
 from shale.snapshot.form import LayerDamaged, LayerForm
-from shale.snapshot.target import LayerTarget
 from shale.store.blobs import BlobDamaged
 from shale.store.content import LayerRecord
 from shale.store.layerfiles import layer_name
 from shale.store.store import Store
 from shale.store.unpacked import UnpackedLayer
+
+if TYPE_CHECKING:
+    from shale.snapshot.target import LayerTarget
 
 __all__ = ["LayerKey", "Layers"]
 
@@ -97,6 +98,8 @@ class Layers:
         return self._begin(f"chain-{chain.encoded}", check)
 
     def _begin(self, key: str, check: Check) -> LayerTarget:
+        from shale.snapshot.target import LayerTarget  # noqa: PLC0415 - not where all layers are here
+
         workplace = self._store.layers.workplace(key, waiting=check)
         try:
             return LayerTarget(self._form, self._store.layers, self._store.unpacked, workplace, self._boot)
@@ -182,6 +185,8 @@ class Layers:
 
     def _make(self, layer: LayerKey, check: Check) -> None:
         """Make one layer mountable from its blob."""
+        from shale.snapshot.blobtar import scan_blob  # noqa: PLC0415 - as above
+
         with self.begin(layer.digest, check) as target:
             if self.usable([layer.diff_id]):
                 return  # somebody else has made it while we waited
@@ -250,6 +255,8 @@ class Layers:
             name = layer_name(layer.diff_id, self._form.name)
             with suppress(NotFound, LayerDamaged):
                 return self._form.open_tar(self._store.layers.folder, name)
+        from shale.snapshot.blobtar import open_tar  # noqa: PLC0415 - as above
+
         return open_tar(self._store.blobs, layer.digest)
 
     def verify(self, diff_id: DiffID) -> None:

@@ -56,7 +56,7 @@ def sleeper() -> Iterator[ProcessIdentity]:
 
 def record(**values: object) -> ContainerRecord:
     made = ContainerRecord(new_id(), "", "busybox", IMAGE, time.time(), ContainerSpec())
-    return replace(made, **values)  # type: ignore[arg-type]
+    return replace(made, **values)
 
 
 def add(containers: Containers, **values: object) -> ContainerRecord:

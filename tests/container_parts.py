@@ -95,8 +95,9 @@ class FakeGround:
     attached: list[int | str] = field(default_factory=list)
     programs: tuple[str, ...] = ("true", "sh", "echo", "sleep", "nothing")
 
-    def mount(self, record: ContainerRecord, upper: int, work: int) -> int:
+    def mount(self, record: ContainerRecord, upper: int, work: int, *, volatile: bool = False) -> int:
         assert record.image
+        assert volatile == record.spec.remove
         if self.failure is not None:
             raise self.failure
         assert os.listdir(work) == []

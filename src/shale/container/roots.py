@@ -25,14 +25,20 @@ class SnapshotRoots:
         self._store = store
         self._snapshots = snapshots
 
-    def mount(self, record: ContainerRecord, upper: int, work: int) -> int:
+    def mount(self, record: ContainerRecord, upper: int, work: int, *, volatile: bool = False) -> int:
         """The image with a folder for changes on top, detached; the descriptor is the caller's.
+
+        Args:
+            record: whose image.
+            upper: descriptor of the folder.
+            work: of the one beside it.
+            volatile: whether nothing of it is ever synced; it can be mounted only once then.
 
         Raises:
             ShaleError: the image is not here whole, or cannot be mounted.
         """
         with self._snapshots().open(layer_keys(self._store, record.manifest)) as snapshot:
-            return snapshot.mount(upper, work)
+            return snapshot.mount(upper, work, volatile=volatile)
 
     def view(self, record: ContainerRecord) -> int:
         """The image alone, detached and read-only; errors as `mount`."""

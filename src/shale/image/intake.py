@@ -156,15 +156,21 @@ class Intake:
             sink = Sink(ingest, descriptor, self._listener, self._check, inspect)
             try:
                 try:
-                    return self._fill(source, descriptor, sink, ingest)
+                    facts = self._fill(source, descriptor, sink, ingest)
                 except (DigestMismatch, SizeMismatch):
                     if not sink.resumed:
                         raise
                     # What an earlier process left was damaged (a power cut, say): once more from the start.
                     sink.restart()
-                    return self._fill(source, descriptor, sink, ingest)
+                    facts = self._fill(source, descriptor, sink, ingest)
             finally:
                 sink.close()
+        if inflate and facts is None:
+            # The disk was full, say, before it was mountable: then nobody has read the whole archive.
+            facts = self._read_stored(
+                descriptor, partial(Inspection, descriptor.size, inflate=True, making=None)
+            )
+        return facts
 
     def _fill(self, source: Source, descriptor: Descriptor, sink: Sink, ingest: Ingest) -> LayerFacts | None:
         short, size = descriptor.digest.short, descriptor.size

@@ -15,6 +15,7 @@ from typing import Final, Self
 import msgspec
 
 from shale.errors import Denied, Unavailable, Unsupported
+from shale.layer.verify import Counts
 from shale.linux.durable import DiskFull
 from shale.oci.digest import DiffID, Digest
 from shale.oci.platform import Platform, best_match
@@ -102,15 +103,25 @@ class LayerMaking:
         else:
             self.close()
 
-    def finish(self) -> None:
+    @property
+    def goes_on(self) -> bool:
+        """Whether it is being made: not where this machine cannot, or has no room."""
+        return self._target is not None
+
+    def finish(self) -> Counts | None:
         """Say that the tar is complete.
+
+        Returns:
+            What is in it; None where it was not made to the end.
 
         Raises:
             InvalidTar: as `feed`.
         """
         if self._target is not None:
             with self._alone():
-                self._target.finish()
+                built = self._target.finish()
+                return Counts(built.entries, built.content_size)
+        return None
 
     def commit(self, tx: Transaction, diff_id: DiffID) -> None:
         """Keep the layer, where it was made and is wanted.

@@ -190,8 +190,7 @@ class Layers:
         with self.begin(layer.digest, check) as target:
             if self.usable([layer.diff_id]):
                 return  # somebody else has made it while we waited
-            facts = scan_blob(self._store.blobs, layer.digest, target.feed, check)
-            target.finish()
+            facts = scan_blob(self._store.blobs, layer.digest, target, check)
             if facts.diff_id != layer.diff_id:
                 raise BlobDamaged(layer.digest, f"it unpacks to {facts.diff_id}, not to {layer.diff_id}")
             record = LayerRecord(layer.digest, facts.diff_id, facts.tar_size, facts.content_size)

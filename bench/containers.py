@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 
 from bench.contest import Aim, Contestant, Row
-from bench.corpus import half_gigabyte, small_image
+from bench.corpus import before_and_after, half_gigabyte, small_image
 from bench.cost import Cost, measure
 from bench.stage import Stage
 from peers.containerd import Containerd, serve_containerd
@@ -102,40 +102,37 @@ def _stocked(stage: Stage, image: LayoutImage, engine: Engine) -> Iterator[Engin
 
 
 @contextmanager
-def docker_with(stage: Stage, image: LayoutImage) -> Iterator[Engine]:
-    """docker on a fresh disk that has the image."""
+def _docker(stage: Stage) -> Iterator[Engine]:
     with stage.own_ground() as ground, serve_dockerd(ground) as docker:
-        command = [tool("docker", "docker.io"), "--host", f"unix://{docker.socket}"]
-        with _stocked(stage, image, Engine(command, stage.env, "")) as engine:
-            yield engine
+        yield Engine([tool("docker", "docker.io"), "--host", f"unix://{docker.socket}"], stage.env, "")
 
 
 @contextmanager
-def podman_with(stage: Stage, image: LayoutImage) -> Iterator[Engine]:
-    """podman on a fresh disk that has the image."""
+def _podman(stage: Stage) -> Iterator[Engine]:
     with stage.own_ground() as ground, private_podman(ground) as podman:
-        command = [tool("podman", "podman"), *podman.store]
-        with _stocked(stage, image, Engine(command, podman.env, "")) as engine:
-            yield engine
+        yield Engine([tool("podman", "podman"), *podman.store], podman.env, "")
 
 
 @contextmanager
-def shale_with(stage: Stage, image: LayoutImage) -> Iterator[Engine]:
-    """shale on a fresh disk that has the image."""
+def _shale(stage: Stage) -> Iterator[Engine]:
     with stage.disks.fresh() as disk:
-        command = stage.shale("--root", f"{disk}/root")
-        with _stocked(stage, image, Engine(command, stage.env, "")) as engine:
-            yield engine
+        yield Engine(stage.shale("--root", f"{disk}/root"), stage.env, "")
 
 
-_ENGINES = {DOCKER: docker_with, PODMAN: podman_with, SHALE: shale_with}
+Open = Callable[[Stage], AbstractContextManager[Engine]]
+
+ENGINES: Mapping[str, Open] = {DOCKER: _docker, PODMAN: _podman, SHALE: _shale}
+"""Each of them empty, on a fresh disk."""
 
 
 @contextmanager
 def _running(stage: Stage) -> Iterator[Sequence[Contestant]]:
     with ExitStack() as stack:
         engines = {
-            name: stack.enter_context(open_(stage, stage.images.busybox())) for name, open_ in _ENGINES.items()
+            name: stack.enter_context(
+                _stocked(stage, stage.images.busybox(), stack.enter_context(open_engine(stage)))
+            )
+            for name, open_engine in ENGINES.items()
         }
         yield [
             Contestant(
@@ -162,12 +159,30 @@ def _once_each(
     """Contestants who do something that can be done once: everything is prepared anew before each."""
     image = small_image(stage)
 
-    def once(open_engine: Callable[[Stage, LayoutImage], AbstractContextManager[Engine]]) -> Cost:
-        with open_engine(stage, image) as engine:
+    def once(open_engine: Open) -> Cost:
+        with open_engine(stage) as empty, _stocked(stage, image, empty) as engine:
             prepare(engine)
             return engine.measured(stage, *command(engine.image))
 
-    yield [Contestant(name, partial(once, open_engine)) for name, open_engine in _ENGINES.items()]
+    yield [Contestant(name, partial(once, open_engine)) for name, open_engine in ENGINES.items()]
+
+
+@contextmanager
+def _pulling_again(stage: Stage) -> Iterator[Sequence[Contestant]]:
+    """Contestants who have an image of 200 MB, and pull it again after one file of it was changed."""
+    before, after = before_and_after(stage)
+    with stage.own_ground() as ground, serve_registry(ground) as registry:
+        name = f"{registry.host}/bench/image:latest"
+        skopeo = Skopeo(ground)
+
+        def once(open_engine: Open) -> Cost:
+            with open_engine(stage) as engine:
+                skopeo.copy(before.name, f"docker://{name}")
+                engine.prepare("pull", "--quiet", name)
+                skopeo.copy(after.name, f"docker://{name}")
+                return engine.measured(stage, "pull", name)
+
+        yield [Contestant(engine, partial(once, open_engine)) for engine, open_engine in ENGINES.items()]
 
 
 def _rows() -> Iterator[Row]:
@@ -181,6 +196,9 @@ def _rows() -> Iterator[Row]:
         aim = Aim(SHALE, "wall", 1 / times, against=(DOCKER, PODMAN))
         about = f"cold pull to ready to run, from a loopback registry: {what}"
         yield Row(f"ready/{name}", about, partial(_readying, find=find), [aim], heavy=True)
+    again = [Aim(SHALE, "cpu", 0.15, relative=False), Aim(SHALE, "wall", 1.0, against=(DOCKER, PODMAN))]
+    about = "`pull` of an image of 200 MB that is here, after one file of it was changed in the registry"
+    yield Row("repull/one-file", about, _pulling_again, again, heavy=True)
     faster = [Aim(SHALE, "wall", 1.0, against=(DOCKER, PODMAN))]
     yield Row("run/true", "`run --rm --network host IMAGE true`, busybox", _running, faster)
     single: tuple[tuple[str, str, Callable[[Engine], None], Callable[[str], list[str]], list[Aim]], ...] = (

@@ -73,12 +73,10 @@ class Snapshotting:
 
         if os.geteuid() != 0:
             return None
-        try:
-            layers = self.snapshots().layers
-        except Unsupported:
-            return None
         machine = os.uname()
-        return Mountable(self._store, layers, host_platform(machine.machine, machine.sysname))
+        return Mountable(
+            self._store, lambda: self.snapshots().layers, host_platform(machine.machine, machine.sysname)
+        )
 
     def forms(self) -> Mapping[str, LayerForm]:
         """The forms that layers of this store may be in, by name, whether or not they can be mounted here."""

@@ -11,14 +11,12 @@ import os
 from collections.abc import Callable
 from contextlib import nullcontext, suppress
 from functools import partial
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from shale.events import LayerProgress, LayerState, Listener, silent
 from shale.image.expectation import DiffIDMismatch
 from shale.image.making import LayerMaking
 from shale.image.ports import Document, Source
-from shale.image.receiving import Inspection, Sink
-from shale.layer.verify import LayerFacts
 from shale.oci.descriptor import Descriptor
 from shale.oci.digest import DiffID, Digest
 from shale.oci.document import MAX_CONFIG, InvalidDocument
@@ -27,6 +25,10 @@ from shale.store.content import LayerRecord
 from shale.store.ingest import DigestMismatch, Ingest, SizeMismatch
 from shale.store.ingests import ingest_key
 from shale.store.store import Store
+
+if TYPE_CHECKING:
+    from shale.image.receiving import Inspection, Sink
+    from shale.layer.verify import LayerFacts
 
 __all__ = ["Intake"]
 
@@ -143,6 +145,8 @@ class Intake:
         self, source: Source, descriptor: Descriptor, *, inflate: bool, making: LayerMaking | None = None
     ) -> LayerFacts | None:
         """Get a blob into the folder of blobs; what an earlier process left is used first."""
+        from shale.image.receiving import Inspection, Sink  # noqa: PLC0415 - not where everything is here
+
         key = ingest_key(descriptor.digest)
         algorithm = descriptor.digest.algorithm
         inspect = partial(Inspection, descriptor.size, inflate=inflate, making=making)

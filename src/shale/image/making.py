@@ -10,19 +10,21 @@ import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from types import TracebackType
-from typing import Final, Self
+from typing import TYPE_CHECKING, Final, Self
 
 import msgspec
 
 from shale.errors import Denied, Unavailable, Unsupported
-from shale.layer.verify import Counts
 from shale.linux.durable import DiskFull
 from shale.oci.digest import DiffID, Digest
 from shale.oci.platform import Platform, best_match
-from shale.snapshot.layers import Layers
-from shale.snapshot.target import LayerTarget
 from shale.store.database import Transaction
 from shale.store.store import Store
+
+if TYPE_CHECKING:
+    from shale.layer.verify import Counts
+    from shale.snapshot.layers import Layers
+    from shale.snapshot.target import LayerTarget
 
 __all__ = ["LayerMaking", "Mountable"]
 
@@ -37,12 +39,12 @@ class Mountable(msgspec.Struct, frozen=True):
 
     Attributes:
         store: where the blobs go.
-        layers: the mountable layers of the store.
+        layers: gives the mountable layers of the store; asked with the first layer that comes, in its thread.
         machine: what runs here.
     """
 
     store: Store
-    layers: Layers
+    layers: Callable[[], Layers]
     machine: Platform
 
     def runs(self, platform: Platform) -> bool:
@@ -89,7 +91,7 @@ class LayerMaking:
         self.close()
         if self._has_room():
             with suppress(*_OURS):
-                self._target = self._mountable.layers.begin(self._layer, self._check)
+                self._target = self._mountable.layers().begin(self._layer, self._check)
 
     def feed(self, piece: bytes | memoryview) -> None:
         """Take the next bytes of the layer's tar.
@@ -119,6 +121,8 @@ class LayerMaking:
         """
         if self._target is not None:
             with self._alone():
+                from shale.layer.verify import Counts  # noqa: PLC0415 - not where no layer comes
+
                 built = self._target.finish()
                 return Counts(built.entries, built.content_size)
         return None

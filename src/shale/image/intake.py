@@ -36,7 +36,11 @@ _READ: Final = 1024 * 1024
 
 
 class Intake:
-    """Brings the blobs of one operation into a store, under a lease that the caller holds."""
+    """Brings the blobs of one operation into a store, under a lease that the caller holds.
+
+    A blob is durable when its row is written, but not the row: the operation's last transaction makes all rows
+    durable, and after a power cut before that the blobs are taken as they lie there.
+    """
 
     def __init__(self, store: Store, listener: Listener, check: Callable[[], None]) -> None:
         """Prepare.
@@ -83,7 +87,7 @@ class Intake:
 
     def _fetch(self, source: Source, descriptor: Descriptor) -> None:
         self._bring(source, descriptor, inflate=False)
-        with self._store.database.write() as tx:
+        with self._store.database.write(durable=False) as tx:
             self._store.content.record_blobs(tx, [(descriptor.digest, descriptor.size)])
 
     def layer(
@@ -117,7 +121,7 @@ class Intake:
             facts = self._bring(source, descriptor, inflate=True, making=making)
             assert facts is not None
             self._compare(descriptor, expect(), facts.diff_id)
-            with self._store.database.write() as tx:
+            with self._store.database.write(durable=False) as tx:
                 content.record_blobs(tx, [(descriptor.digest, descriptor.size)])
                 content.record_layers(
                     tx, [LayerRecord(descriptor.digest, facts.diff_id, facts.tar_size, facts.content_size)]

@@ -87,6 +87,13 @@ class _Tally:
         )
 
 
+def _kept(piece: bytes | memoryview) -> bytes:
+    """A piece for later: copied only where somebody could overwrite it."""
+    if isinstance(piece, memoryview) and isinstance(piece.obj, bytes) and len(piece.obj) == piece.nbytes:
+        return piece.obj
+    return bytes(piece)
+
+
 class _Line:
     """Inflating, and those who want what comes of it, each in a thread of its own."""
 
@@ -97,12 +104,12 @@ class _Line:
 
     def _inflate(self, chunk: bytes) -> None:
         for piece in self._decompressor.feed(chunk):
-            kept = bytes(piece)
+            kept = _kept(piece)
             for consumer in self._consuming:
                 consumer.put(kept)
 
     def feed(self, chunk: bytes | memoryview) -> None:
-        self._inflating.put(bytes(chunk))
+        self._inflating.put(_kept(chunk))
 
     def finish(self) -> None:
         """Wait for all that was fed; raise what was wrong with it."""

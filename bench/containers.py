@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
+from pathlib import Path
 
 from bench.contest import Aim, Contestant, Row
 from bench.corpus import before_and_after, half_gigabyte, small_image
@@ -70,11 +71,19 @@ def _readying(stage: Stage, find: Find) -> Iterator[Sequence[Contestant]]:
 
 @dataclass(frozen=True, slots=True)
 class Engine:
-    """One of the three with an image in its store: how to call it, and the environment to call it in."""
+    """One of the three on a disk of its own.
+
+    Attributes:
+        command: how to call it.
+        env: the environment to call it in.
+        folder: on its disk, for what it is to write.
+        image: the name of an image that it has; empty where it has none.
+    """
 
     command: Sequence[str]
     env: Mapping[str, str]
-    image: str
+    folder: Path
+    image: str = ""
 
     def prepare(self, *arguments: str) -> None:
         """Run a command that is not measured."""
@@ -104,19 +113,20 @@ def _stocked(stage: Stage, image: LayoutImage, engine: Engine) -> Iterator[Engin
 @contextmanager
 def _docker(stage: Stage) -> Iterator[Engine]:
     with stage.own_ground() as ground, serve_dockerd(ground) as docker:
-        yield Engine([tool("docker", "docker.io"), "--host", f"unix://{docker.socket}"], stage.env, "")
+        command = [tool("docker", "docker.io"), "--host", f"unix://{docker.socket}"]
+        yield Engine(command, stage.env, ground.folder)
 
 
 @contextmanager
 def _podman(stage: Stage) -> Iterator[Engine]:
     with stage.own_ground() as ground, private_podman(ground) as podman:
-        yield Engine([tool("podman", "podman"), *podman.store], podman.env, "")
+        yield Engine([tool("podman", "podman"), *podman.store], podman.env, ground.folder)
 
 
 @contextmanager
 def _shale(stage: Stage) -> Iterator[Engine]:
     with stage.disks.fresh() as disk:
-        yield Engine(stage.shale("--root", f"{disk}/root"), stage.env, "")
+        yield Engine(stage.shale("--root", f"{disk}/root"), stage.env, disk)
 
 
 Open = Callable[[Stage], AbstractContextManager[Engine]]
@@ -154,7 +164,7 @@ def _nothing(engine: Engine) -> None:
 
 @contextmanager
 def _once_each(
-    stage: Stage, prepare: Callable[[Engine], None], command: Callable[[str], list[str]]
+    stage: Stage, prepare: Callable[[Engine], None], command: Callable[[Engine], list[str]]
 ) -> Iterator[Sequence[Contestant]]:
     """Contestants who do something that can be done once: everything is prepared anew before each."""
     image = small_image(stage)
@@ -162,7 +172,7 @@ def _once_each(
     def once(open_engine: Open) -> Cost:
         with open_engine(stage) as empty, _stocked(stage, image, empty) as engine:
             prepare(engine)
-            return engine.measured(stage, *command(engine.image))
+            return engine.measured(stage, *command(engine))
 
     yield [Contestant(name, partial(once, open_engine)) for name, open_engine in ENGINES.items()]
 
@@ -201,12 +211,13 @@ def _rows() -> Iterator[Row]:
     yield Row("repull/one-file", about, _pulling_again, again, heavy=True)
     faster = [Aim(SHALE, "wall", 1.0, against=(DOCKER, PODMAN))]
     yield Row("run/true", "`run --rm --network host IMAGE true`, busybox", _running, faster)
-    single: tuple[tuple[str, str, Callable[[Engine], None], Callable[[str], list[str]], list[Aim]], ...] = (
+    single: tuple[tuple[str, str, Callable[[Engine], None], Callable[[Engine], list[str]], list[Aim]], ...] = (
         ("commit/small", "`commit` of a container that touched 50,000 files", _touch,
          lambda _: ["commit", "changed", "localhost/bench/committed:1"], faster),
         ("save/small", "`save` of 50,000 small files to a file", _nothing,
-         lambda name: ["save", "--output", "/dev/null", name], faster),
-        ("rmi/small", "`image rm` of 50,000 small files", _nothing, lambda name: ["image", "rm", name],
+         lambda engine: ["save", "--output", f"{engine.folder}/saved.tar", engine.image], faster),
+        ("rmi/small", "`image rm` of 50,000 small files", _nothing,
+         lambda engine: ["image", "rm", engine.image],
          [Aim(SHALE, "wall", 1 / 10, against=(DOCKER, PODMAN))]),
     )  # fmt: skip
     for key, about, prepare, command, aims in single:

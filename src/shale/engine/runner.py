@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import socket
+import os
 import time
 from collections.abc import Sequence
 from functools import cached_property
@@ -82,7 +82,7 @@ class Runner:
             wishes,
             container=container,
             name=image,
-            hostname=socket.gethostname(),
+            hostname=os.uname().nodename,
             remove=options.get("remove", False),
         )
         return ContainerRecord(container, name, image, platform.manifest, time.time(), spec)

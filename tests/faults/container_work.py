@@ -1,50 +1,79 @@
-"""Workloads on containers: what the faults interrupt."""
+"""Workloads on the files of a container that does not run: what the faults interrupt."""
 
 from __future__ import annotations
 
+import io
+import os
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
-from faults.image_work import copy, open_engine
+from archive_files import layer_tar
+from faults.image_work import open_engine
+from shale.engine.engine import Engine
+from still_containers import StillContainers
 
-__all__ = ["IMAGE", "prepare_removal", "remove", "run_and_keep", "run_and_remove", "start_again"]
+__all__ = ["NAME", "commit", "copy_in", "copy_out", "copy_store", "make_store", "tree_of"]
 
 Say = Callable[[str], None]
 
-IMAGE = "busybox"
-_SCRIPT = ("sh", "-c", "echo changed > /file; mkdir -p /a/b/c; sleep 0.1; echo done")
+NAME = "box"
+FILES = 12
 
 
-def run_and_keep(root: Path, say: Say, _: str) -> None:
+def make_store(folder: Path) -> Path:
+    """A store with an image and a container that changed some files; its layers are mountable already."""
+    root = folder / "template"
     with open_engine(root) as engine:
-        result = engine.containers.run(IMAGE, *_SCRIPT, name="kept", remove=False)
-        assert (result.exit_code, result.stdout) == (0, b"done\n")
-        say("ran")
+        engine.images.import_rootfs(
+            io.BytesIO(layer_tar({"etc/kept": b"kept", "etc/gone": b"gone", "srv/old": b"o" * 5000})), "base:1"
+        )
+        still = StillContainers(engine)
+        record = still.make("base:1", NAME, {"Cmd": ["sh"]})
+        with still.tree(record) as tree:
+            change(tree)
+    return root
 
 
-def run_and_remove(root: Path, say: Say, _: str) -> None:
+def change(tree: Path) -> None:
+    (tree / "etc/gone").unlink()
+    (tree / "new").mkdir()
+    for number in range(FILES):
+        (tree / f"new/{number}").write_bytes(bytes([number]) * 3000)
+    os.chown(tree / "etc/kept", 1, 1)
+
+
+def copy_store(root: Path, template: str, *_: object) -> None:
+    """Begin with a copy of a store that was made once, whiteouts and attributes included."""
+    subprocess.run(["cp", "-a", template, str(root)], check=True)
+
+
+def commit(root: Path, say: Say, *_: object) -> None:
     with open_engine(root) as engine:
-        result = engine.containers.run(IMAGE, *_SCRIPT, name="gone")
-        assert (result.exit_code, result.stdout) == (0, b"done\n")
-        say("ran")
+        made = engine.containers.commit(NAME, "made:1")
+        say(f"made {made.id}")
 
 
-def prepare_removal(root: Path, template: str) -> None:
-    """A container that has run, and one that has not."""
-    copy(root, template)
-    run_and_keep(root, lambda _: None, template)
+def copy_in(root: Path, say: Say, template: str, source: str) -> None:
     with open_engine(root) as engine:
-        engine.containers.create(IMAGE, "sleep", "600", name="made")
+        engine.containers.copy_to(NAME, source, "/")
+        say("copied")
 
 
-def start_again(root: Path, say: Say, _: str) -> None:
-    with open_engine(root) as engine, engine.containers.start("kept") as started:
-        assert started.wait().exit_code == 0
-        say("ran")
-
-
-def remove(root: Path, say: Say, _: str) -> None:
+def copy_out(root: Path, say: Say, *_: object) -> None:
+    target = root.parent / "target"
+    target.mkdir(exist_ok=True)
+    (target / "kept").write_bytes(b"older")
     with open_engine(root) as engine:
-        for name in ("kept", "made"):
-            engine.containers.remove(name)
-            say(name)
+        engine.containers.copy_from(NAME, "/etc/.", target)
+        engine.containers.copy_from(NAME, "/new", target)
+        say("copied")
+
+
+def tree_of(engine: Engine, name: str) -> dict[str, bytes]:
+    """The files that a container sees, by path."""
+    still = StillContainers(engine)
+    with still.tree(still.rows.find(name)) as tree:
+        return {
+            str(path.relative_to(tree)): path.read_bytes() for path in sorted(tree.rglob("*")) if path.is_file()
+        }

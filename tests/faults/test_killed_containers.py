@@ -14,9 +14,9 @@ from pathlib import Path
 
 import pytest
 
-from faults.container_work import IMAGE
 from faults.image_work import copy, open_engine
 from faults.killer import Casualty, kill_at_each_call, kill_at_random_instants
+from faults.run_work import IMAGE
 from faults.test_killed_images import assert_sound
 from peers.layout import LayoutImage
 from shale.container.states import State
@@ -120,7 +120,7 @@ COPY = "faults.image_work:copy"
 
 def test_a_run_killed_at_every_call(template: str, tmp_path: Path) -> None:
     casualties = list(
-        kill_at_each_call("faults.container_work:run_and_keep", tmp_path, prepare=COPY, args=(template,))
+        kill_at_each_call("faults.run_work:run_and_keep", tmp_path, prepare=COPY, args=(template,))
     )
     for casualty in casualties:
         assert_survived(casualty)
@@ -131,7 +131,7 @@ def test_a_run_killed_at_every_call(template: str, tmp_path: Path) -> None:
 
 def test_a_run_with_rm_killed_at_every_call(template: str, tmp_path: Path) -> None:
     for casualty in kill_at_each_call(
-        "faults.container_work:run_and_remove", tmp_path, prepare=COPY, args=(template,)
+        "faults.run_work:run_and_remove", tmp_path, prepare=COPY, args=(template,)
     ):
         assert_survived(casualty, removes=True)
 
@@ -140,15 +140,15 @@ def test_a_run_with_rm_killed_at_every_call(template: str, tmp_path: Path) -> No
 def test_a_run_killed_at_any_instant(template: str, tmp_path: Path, remove: bool) -> None:
     work = "run_and_remove" if remove else "run_and_keep"
     for casualty in kill_at_random_instants(
-        f"faults.container_work:{work}", tmp_path, times=25, seed=21, prepare=COPY, args=(template,)
+        f"faults.run_work:{work}", tmp_path, times=25, seed=21, prepare=COPY, args=(template,)
     ):
         assert_survived(casualty, removes=remove)
 
 
 def test_a_start_killed_at_any_instant(template: str, tmp_path: Path) -> None:
     for casualty in kill_at_random_instants(
-        "faults.container_work:start_again", tmp_path, times=12, seed=22,
-        prepare="faults.container_work:prepare_removal", args=(template,),
+        "faults.run_work:start_again", tmp_path, times=12, seed=22,
+        prepare="faults.run_work:prepare_removal", args=(template,),
     ):  # fmt: skip
         assert not casualty.error, casualty.error
         with open_engine(casualty.root) as engine:
@@ -160,7 +160,7 @@ def test_a_start_killed_at_any_instant(template: str, tmp_path: Path) -> None:
 def test_a_removal_killed_at_every_call(template: str, tmp_path: Path) -> None:
     count = 0
     for casualty in kill_at_each_call(
-        "faults.container_work:remove", tmp_path, prepare="faults.container_work:prepare_removal",
+        "faults.run_work:remove", tmp_path, prepare="faults.run_work:prepare_removal",
         args=(template,),
     ):  # fmt: skip
         assert not casualty.error, casualty.error

@@ -119,8 +119,8 @@ def test_a_prune_of_layers_killed_at_every_call(tmp_path: Path, template: Path) 
             assert tree(Path(place)) == FILES
         with open_engine(casualty.root) as engine:
             assert check(engine.store).damage == (), casualty
-            for place in engine.images.mount_places():
-                engine.images.umount(place)
+            for left in engine.images.mount_places():
+                engine.images.umount(left)
             if engine.images.list() and engine.images.list()[0].names:
                 engine.images.untag("kept:v1")
             engine.images.prune()

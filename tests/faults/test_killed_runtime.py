@@ -19,6 +19,8 @@ from shale.runtime.crun_runc import OciRuntime, Program
 from shale.runtime.driver import ContainerGone, Running, RuntimeFailed, Streams
 from shale.runtime.wishes import RunWishes, TmpfsMount, VolumeMount
 
+pytestmark = pytest.mark.peer
+
 RUNC = OciRuntime(Program("runc", "/usr/sbin/runc", ""), os.environ)
 WISHES = RunWishes(mounts=(TmpfsMount(target="/scratch"), VolumeMount(target="/data")))
 SLEEPER = RunWishes(args=("sleep", "1000"), mounts=WISHES.mounts)

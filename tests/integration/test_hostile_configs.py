@@ -26,6 +26,8 @@ from shale.runtime.users import AccountsTooLong, InvalidUser, UnknownUser
 from shale.runtime.volumes import InvalidVolume
 from shale.runtime.wishes import BindMount, RunWishes, TmpfsMount, VolumeMount
 
+pytestmark = pytest.mark.peer
+
 
 @pytest.fixture
 def box(tmp_path: Path) -> Iterator[Box]:

@@ -11,6 +11,8 @@ import pytest
 
 from shale.runtime.selftest import NoRuntime, RuntimesRefused, select_runtime
 
+pytestmark = pytest.mark.peer
+
 
 @pytest.fixture
 def programs(tmp_path: Path) -> Path:

@@ -15,6 +15,8 @@ import pytest
 
 from ordinary_user import NOBODY, OrdinaryUser, ordinary_user
 
+pytestmark = pytest.mark.peer
+
 GUEST = """
 import json, os, sys
 from pathlib import Path

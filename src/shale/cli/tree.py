@@ -28,7 +28,11 @@ GROUPS: Final[dict[str, tuple[str, dict[str, Entry]]]] = {
     "container": (
         "Manage containers",
         {
+            "commit": Entry("container_commit", "Create a new image from a container's changes"),
+            "cp": Entry("container_cp", "Copy files/folders between a container and the local filesystem"),
             "create": Entry("container_create", "Create a new container"),
+            "diff": Entry("container_diff", "Inspect changes to files or directories in a container"),
+            "export": Entry("container_export", "Export a container's filesystem as a tar archive"),
             "inspect": Entry("container_inspect", "Display detailed information on one or more containers"),
             "kill": Entry("container_kill", "Kill one or more running containers"),
             "list": Entry("container_ls", "List containers", hidden=True),
@@ -89,9 +93,13 @@ _CONTAINER: Final = GROUPS["container"][1]
 _IMAGE: Final = GROUPS["image"][1]
 
 TOP: Final[dict[str, Entry]] = {
+    "commit": _CONTAINER["commit"],
     "completion": Entry("completion", "Print a script that completes commands in a shell"),
     "copy": _IMAGE["copy"],
+    "cp": _CONTAINER["cp"],
     "create": _CONTAINER["create"],
+    "diff": _CONTAINER["diff"],
+    "export": _CONTAINER["export"],
     "history": _IMAGE["history"],
     "images": _IMAGE["ls"],
     "import": _IMAGE["import"],

@@ -13,6 +13,7 @@ from shale.container.listing import (
     summarise,
 )
 from shale.container.states import State
+from shale.engine.container_files import FileVerbs
 from shale.engine.runverbs import RunVerbs
 from shale.image.filters import parse_filters
 from shale.oci.digest import Digest
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 __all__ = ["Containers"]
 
 
-class Containers(RunVerbs):
+class Containers(RunVerbs, FileVerbs):
     """The containers of one engine's store. Safe to use from threads."""
 
     def list(

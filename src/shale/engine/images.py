@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Final
 
 from shale.engine.image import Image
 from shale.engine.mountverbs import MountVerbs
-from shale.engine.naming import NameVerbs
 from shale.engine.parts import Parts
 from shale.engine.policy import Policy
 from shale.engine.verbs import ArchiveVerbs
@@ -31,12 +30,10 @@ if TYPE_CHECKING:
 
 __all__ = ["Images"]
 
-T = TypeVar("T")
-
 _ALL: Final = "all"
 
 
-class Images(NameVerbs, ArchiveVerbs, MountVerbs):
+class Images(MountVerbs, ArchiveVerbs):
     """The images of one engine's store. Safe to use from threads."""
 
     def __init__(self, parts: Parts) -> None:
@@ -186,16 +183,6 @@ class Images(NameVerbs, ArchiveVerbs, MountVerbs):
             return image_history(self._store, select_platform(summary, platform, self._host), tags)
 
         return self._look(name, look)
-
-    def _look(self, name: str, look: Callable[[ImageSummary], T]) -> T:
-        """Look into what a name means; where that was just removed, into what it means now."""
-        while True:
-            summary = self.find(name)
-            try:
-                return look(summary)
-            except NotFound:
-                if self.find(name).target == summary.target:
-                    raise
 
     def remove(self, name: str, *, force: bool = False, prune: bool = True) -> Removal:
         """Remove a tag, and with its last tag the image.

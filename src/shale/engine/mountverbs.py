@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from shale.engine.naming import NameVerbs
 from shale.engine.parts import Parts
+from shale.errors import NotFound
 from shale.image.listing import ImageSummary, list_images
-from shale.image.resolve import find_image, select_platform
+from shale.image.resolve import select_platform
 from shale.oci.digest import Digest
 
 if TYPE_CHECKING:
@@ -41,7 +43,7 @@ class MountedImage:
     since: float
 
 
-class MountVerbs:
+class MountVerbs(NameVerbs):
     """What `Images` inherits."""
 
     _parts: Parts
@@ -66,8 +68,13 @@ class MountVerbs:
             Unsupported, Denied: this user cannot mount here; `unpack` needs nothing of the kind.
             Exhausted, Unavailable: the disk.
         """
-        with self._mounts().own(self._manifest(name, platform), check) as place:
+        mounts = self._mounts()
+        place = self._look(name, lambda image: mounts.own(self._manifest(image, platform), check))
+        try:
             yield place
+        finally:
+            with suppress(NotFound):  # somebody has unmounted everything
+                mounts.unmount(place, force=True)
 
     def mount_for_all(
         self, name: str, *, platform: str | None = None, check: Callable[[], None] = _go_on
@@ -82,7 +89,8 @@ class MountVerbs:
         Raises:
             ShaleError: as `mount`.
         """
-        return self._mounts().shared(self._manifest(name, platform), check)
+        mounts = self._mounts()
+        return self._look(name, lambda image: mounts.shared(self._manifest(image, platform), check))
 
     def mounts(self) -> Sequence[MountedImage]:
         """What is mounted now, the first that was first."""
@@ -117,7 +125,7 @@ class MountVerbs:
             ImageNotFound: no such image.
         """
         mounts = self._mounts()
-        place = image if isinstance(image, Path) else mounts.of(self._manifest(image, platform))
+        place = image if isinstance(image, Path) else mounts.of(self._manifest(self.find(image), platform))
         mounts.unmount(place, force=force)
         return place
 
@@ -140,13 +148,13 @@ class MountVerbs:
         """
         from shale.image.unpack import unpack_image  # noqa: PLC0415 - not for those who only look
 
-        return unpack_image(self._parts.store, self._manifest(name, platform), to, check)
+        store = self._parts.store
+        return self._look(name, lambda image: unpack_image(store, self._manifest(image, platform), to, check))
 
     def _mounts(self) -> ImageMounts:
         from shale.image.mounts import ImageMounts  # noqa: PLC0415 - as above
 
         return ImageMounts(self._parts.store, self._parts.snapshotting.snapshots)
 
-    def _manifest(self, name: str, platform: str | None) -> Digest:
-        host = self._parts.settings.host
-        return select_platform(find_image(self._parts.store, name, host).image, platform, host).manifest
+    def _manifest(self, image: ImageSummary, platform: str | None) -> Digest:
+        return select_platform(image, platform, self._parts.settings.host).manifest

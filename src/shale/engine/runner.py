@@ -17,13 +17,13 @@ from shale.container.naming import check_name, new_id
 from shale.container.ports import Workshop
 from shale.container.put_down import PutDown
 from shale.container.record import ContainerRecord
+from shale.container.roots import SnapshotRoots
 from shale.engine.parts import Parts
 from shale.engine.policy import Policy
 from shale.engine.runoptions import ContainerOptions
 from shale.errors import NotFound
 from shale.events import Listener, Notice, silent
 from shale.image.history import image_config
-from shale.image.layerkeys import layer_keys
 from shale.image.listing import ImageSummary, PlatformSummary
 from shale.image.resolve import ImageNotFound, find_image, select_platform
 from shale.linux import mount as mounting
@@ -38,7 +38,7 @@ from shale.runtime.selftest import select_runtime
 from shale.runtime.wishes import RunWishes, decode_wishes
 from shale.store.store import Store
 
-__all__ = ["Runner"]
+__all__ = ["Runner", "fill_volume"]
 
 
 class Runner:
@@ -53,7 +53,12 @@ class Runner:
         """
         self._parts = parts
         self._containers = containers
-        workshop = Workshop(_ImageRoots(parts), _RuntimeBundles(parts), self._driver, mounting)
+        workshop = Workshop(
+            SnapshotRoots(parts.store, parts.snapshotting.snapshots),
+            _RuntimeBundles(parts),
+            self._driver,
+            mounting,
+        )
         self.lifecycle = Lifecycle(containers, parts.store.content.is_whole, workshop)
         self.put_down = PutDown(containers, self._driver)
 
@@ -124,18 +129,6 @@ class Runner:
         return self._selected
 
 
-class _ImageRoots:
-    """`Roots` over the snapshots of a store."""
-
-    def __init__(self, parts: Parts) -> None:
-        self._parts = parts
-
-    def mount(self, record: ContainerRecord, upper: int, work: int) -> int:
-        keys = layer_keys(self._parts.store, record.manifest)
-        with self._parts.snapshotting.snapshots().open(keys) as snapshot:
-            return snapshot.mount(upper, work)
-
-
 class _RuntimeBundles:
     """`Bundles` as `shale.runtime` makes them."""
 
@@ -149,12 +142,12 @@ class _RuntimeBundles:
             image=_execution(self._parts.store, record),
             wishes=decode_wishes(record.spec.wishes),
             environ=self._parts.settings.environ,
-            fill=_fill,
+            fill=fill_volume,
         )
         prepare_bundle(request, examine_host())
 
 
-def _fill(source: int, target: int) -> None:
+def fill_volume(source: int, target: int) -> None:
     """Copy what an image has into an empty volume."""
     from shale.snapshot.treecopy import copy_tree  # noqa: PLC0415 - few containers have volumes
 

@@ -72,7 +72,7 @@ def unpack_image(
         tars = [partial(open_tar, store.blobs, layer.digest) for layer in layers]
         with _new_folder(folder) as new:
             notes = write_merged(tars, new, powers_over(new), check=check)
-    return Unpacked(folder, notes)
+    return Unpacked(Path(os.path.abspath(folder)), notes)
 
 
 @contextmanager

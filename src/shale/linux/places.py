@@ -16,7 +16,7 @@ from typing import Final
 from shale.linux.mounterrors import MountRefused, NoSuchPlace, mount_errors
 from shale.linux.syscall import AT_EMPTY_PATH, library, system
 
-__all__ = ["attach", "bind", "change", "clone", "mounted_at", "unmount"]
+__all__ = ["attach", "bind", "change", "clone", "is_mount_point", "mounted_at", "unmount"]
 
 _OPEN_TREE: Final = 428
 _MOVE_MOUNT: Final = 429
@@ -138,6 +138,23 @@ def mounted_at(place: str) -> bool:
         parent = os.path.dirname(os.path.abspath(place))
         with _Place(parent) as above:
             return parent == os.path.abspath(place) or _mount_id(here) != _mount_id(above)
+
+
+def is_mount_point(folder: int, name: bytes) -> bool:
+    """Whether something is mounted on an entry of a folder, seen from there.
+
+    Args:
+        folder: descriptor of the folder.
+        name: one component, which is not followed.
+
+    Raises:
+        OSError: as open(2) says it.
+    """
+    entry = os.open(name, os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=folder)
+    try:
+        return _mount_id(entry) != _mount_id(folder)
+    finally:
+        os.close(entry)
 
 
 class _Place:

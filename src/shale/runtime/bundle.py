@@ -13,7 +13,6 @@ Specification: runtime-spec bundle.md.
 from __future__ import annotations
 
 import os
-import socket
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -177,7 +176,7 @@ class _Preparation:
         if self._wishes.hostname:
             return self._wishes.hostname
         if self._wishes.network == Network.HOST:
-            return socket.gethostname()
+            return os.uname().nodename
         return self._request.container[:_NAME_LENGTH]
 
     def _own_files(self, hostname: str) -> None:

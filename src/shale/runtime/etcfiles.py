@@ -5,7 +5,6 @@ Specification: hosts(5), hostname(5), resolv.conf(5).
 
 from __future__ import annotations
 
-import ipaddress
 from typing import Final
 
 from shale.errors import Invalid
@@ -79,6 +78,8 @@ def resolver_file(wishes: RunWishes, resolver: str) -> str:
 
 
 def _address(text: str) -> str:
+    import ipaddress  # noqa: PLC0415 - few containers name servers
+
     try:
         return str(ipaddress.ip_address(text))
     except ValueError:

@@ -21,7 +21,7 @@ from shale.linux.durable import disk_errors
 from shale.linux.removal import remove_tree
 from shale.linux.syscall import library
 from shale.oci.digest import DiffID
-from shale.snapshot.form import Built, LayerDamaged
+from shale.snapshot.form import Built, LayerBuilder, LayerDamaged
 from shale.snapshot.treecheck import TreeCheck
 from shale.snapshot.treelist import ListDamaged, ListWriter, read_list
 
@@ -57,7 +57,7 @@ class TreeForm:
         """See `LayerForm`."""
         return "tree"
 
-    def builder(self, folder: int, name: str) -> TreeBuilder:
+    def builder(self, folder: int, name: str) -> LayerBuilder:
         """See `LayerForm`."""
         return TreeBuilder(self._rules, folder, name)
 

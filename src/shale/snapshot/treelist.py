@@ -31,6 +31,7 @@ from shale.snapshot.model import Tree
 
 __all__ = ["ListDamaged", "ListWriter", "Listed", "read_list"]
 
+_SECOND: Final = 10**9
 _LONGEST: Final = 1 << 22
 """Bytes of a record: the names and attributes of an entry have at most 1 MiB each in an archive."""
 
@@ -40,14 +41,17 @@ class ListDamaged(Corrupt):
 
 
 class _Record(msgspec.Struct, array_like=True, frozen=True):
-    """An entry. Fields are as in `layer/header`; `sum` is of the bytes that the archive stores of a file."""
+    """An entry. Fields are as in `layer/header`, the time in seconds and nanoseconds.
+
+    `sum` is of the bytes that the archive stores of a file.
+    """
 
     name: bytes
     kind: bytes
     mode: int
     uid: int
     gid: int
-    mtime: int
+    mtime: tuple[int, int]
     size: int
     stored: int
     link: bytes
@@ -108,7 +112,7 @@ class ListWriter:
             mode=header.mode,
             uid=header.uid,
             gid=header.gid,
-            mtime=header.mtime,
+            mtime=divmod(header.mtime, _SECOND),
             size=header.size,
             stored=header.stored,
             link=header.link,
@@ -180,7 +184,7 @@ def _header(record: _Record) -> Header:
         mode=record.mode,
         uid=record.uid,
         gid=record.gid,
-        mtime=record.mtime,
+        mtime=record.mtime[0] * _SECOND + record.mtime[1],
         size=record.size,
         stored=record.stored,
         link=record.link,

@@ -1,16 +1,16 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import BinaryIO
 
 import pytest
 
 from fake_form import FakeForm
 from image_factory import build_image, keep, tar_of
 from shale.oci.digest import DiffID, Digest, chain_ids
-from shale.snapshot.corrections import CorrectingLayer, Corrections
+from shale.snapshot.corrections import Corrections
+from shale.snapshot.entries import OpenTar
 from shale.snapshot.layers import LayerKey, Layers
 from shale.snapshot.snapshots import Snapshots, Stack
 from shale.store.layerfiles import layer_name
@@ -46,19 +46,16 @@ class Correcting:
         self.needed = needed
         self.asked = 0
 
-    def __call__(self, tars: Sequence[Callable[[], BinaryIO]], loose: Sequence[bool]) -> CorrectingLayer | None:
+    def __call__(self, tars: Sequence[OpenTar], loose: Sequence[bool]) -> Iterable[bytes] | None:
         self.asked += 1
         self.seen = []
         for tar in tars:
             with tar() as stream:
                 self.seen.append(stream.read())
         self.loose = list(loose)
-        return self if self.needed is not None else None
-
-    def write(self, emit: Callable[[bytes], None], /) -> None:
-        assert self.needed is not None
-        for at in range(0, len(self.needed), 700):
-            emit(self.needed[at : at + 700])
+        if self.needed is None:
+            return None
+        return [self.needed[at : at + 700] for at in range(0, len(self.needed), 700)]
 
 
 def snapshots(store: Store, form: FakeForm, correcting: Correcting, stacks: list[FakeStack]) -> Snapshots:

@@ -24,12 +24,13 @@ from shale.engine.runoptions import ContainerOptions
 from shale.errors import NotFound
 from shale.events import Listener, Notice, silent
 from shale.image.history import image_config
-from shale.image.listing import ImageSummary, PlatformSummary
+from shale.image.listing import ImageSummary, PlatformSummary, offered_platforms
 from shale.image.resolve import ImageNotFound, find_image, select_platform
 from shale.linux import mount as mounting
 from shale.oci.config import Execution, parse_config
 from shale.oci.document import MAX_CONFIG
 from shale.oci.manifest import Manifest
+from shale.oci.platform import best_match, format_platform
 from shale.oci.reference import Reference
 from shale.runtime.bundle import BundleRequest, prepare_bundle
 from shale.runtime.driver import Driver
@@ -97,16 +98,22 @@ class Runner:
         store, host = self._parts.store, self._parts.settings.host
         wanted, policy = options.get("platform"), options.get("policy", Policy.MISSING)
         listener = options.get("listener", silent)
+        chosen = None
         if policy is not Policy.ALWAYS:
             try:
-                return select_platform(find_image(store, image, host).image, wanted, host)
+                chosen = select_platform(find_image(store, image, host).image, wanted, host)
             except NotFound:
                 if policy is Policy.NEVER:
                     raise
-        if policy is Policy.MISSING:
-            familiar = Reference.parse(image).with_default_tag().familiar
-            listener(Notice(f"Unable to find image '{familiar}' locally"))
-        return select_platform(self._pull(image, wanted, listener), wanted, host)
+                familiar = Reference.parse(image).with_default_tag().familiar
+                listener(Notice(f"Unable to find image '{familiar}' locally"))
+        chosen = chosen or select_platform(self._pull(image, wanted, listener), wanted, host)
+        if wanted is None and best_match(host, offered_platforms([(chosen.platform, chosen)], host)) is None:
+            listener(Notice(
+                f"WARNING: The requested image's platform ({chosen.platform}) does not match the detected host "
+                f"platform ({format_platform(host)}) and no specific platform was requested"
+            ))  # fmt: skip
+        return chosen
 
     def _pull(self, image: str, platform: str | None, listener: Listener) -> ImageSummary:
         from shale.engine.transfers import Transfers  # noqa: PLC0415 - not where the image is here
@@ -135,7 +142,7 @@ class _RuntimeBundles:
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
 
-    def write(self, record: ContainerRecord, held: HeldFolder) -> None:
+    def write(self, record: ContainerRecord, held: HeldFolder) -> Sequence[str]:
         request = BundleRequest(
             container=record.id,
             folder=held.path,
@@ -144,7 +151,7 @@ class _RuntimeBundles:
             environ=self._parts.settings.environ,
             fill=fill_volume,
         )
-        prepare_bundle(request, examine_host())
+        return prepare_bundle(request, examine_host()).notes
 
 
 def fill_volume(source: int, target: int) -> None:

@@ -97,7 +97,7 @@ def tour(show: Show, registry: str) -> None:
     show.run("inspect", "--format", "{{.Os}}/{{.Architecture}} {{len .RootFS.Layers}} layer", "busybox")
 
     show.say("Run, an image is a process with changes of its own; the image stays as it is.")
-    show.run("run", "--rm", f"{registry}/library/debian:12", "sh", "-c", "cat /etc/os-release | head -1; id; ls /")
+    show.run("run", "--rm", f"{registry}/library/debian:12", "sh", "-c", "head -1 /etc/os-release; id; ls /")
     show.run("run", "--name", "notes", "busybox", "sh", "-c", "echo remember >> /notes; cat /notes")
     show.run("start", "--attach", "notes")
     show.run("ps", "--all")

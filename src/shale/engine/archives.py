@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, Final
+
+import msgspec
 
 from shale.engine.created import created
 from shale.engine.parts import Parts
@@ -36,8 +37,7 @@ __all__ = ["Archives"]
 _ALL: Final = "all"
 
 
-@dataclass(frozen=True, slots=True)
-class Archives:
+class Archives(msgspec.Struct, frozen=True):
     """Archives of one engine.
 
     Attributes:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Sequence
 from functools import partial
-from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING, Final
 
@@ -124,5 +123,6 @@ class Snapshotting:
 
 def _users() -> int:
     """How many user ids there are here (user_namespaces(7))."""
-    lines = Path("/proc/self/uid_map").read_text(encoding="ascii").splitlines()
+    with open("/proc/self/uid_map", encoding="ascii") as file:
+        lines = file.read().splitlines()
     return sum(int(line.split()[2]) for line in lines)

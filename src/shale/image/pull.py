@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
 from functools import partial
+
+import msgspec
 
 from shale.events import LayerProgress, LayerState, Listener
 from shale.image.expectation import DiffIDMismatch, Expectation
@@ -36,8 +37,7 @@ from shale.store.store import Store
 __all__ = ["Pulled", "Puller"]
 
 
-@dataclass(frozen=True, slots=True)
-class Pulled:
+class Pulled(msgspec.Struct, frozen=True):
     """The result of one pull.
 
     Attributes:

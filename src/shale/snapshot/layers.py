@@ -10,11 +10,11 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from dataclasses import dataclass
 from threading import Event
 from typing import BinaryIO, Final, Protocol, runtime_checkable
+
+import msgspec
 
 from shale.errors import Cancelled, NotFound, ShaleError
 from shale.linux.boot import boot_id
@@ -43,8 +43,7 @@ def _go_on() -> None:
     """Nobody wants to stop."""
 
 
-@dataclass(frozen=True, slots=True)
-class LayerKey:
+class LayerKey(msgspec.Struct, frozen=True):
     """A layer of an image.
 
     Attributes:
@@ -124,6 +123,8 @@ class Layers:
             for layer in missing.values():
                 self._make(layer, check)
             return
+        from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415 - slow to import, seldom needed
+
         stopped = Event()
 
         def stop_together() -> None:

@@ -23,14 +23,15 @@ from shale.engine.policy import Policy
 from shale.engine.runoptions import ContainerOptions
 from shale.errors import NotFound
 from shale.events import Listener, Notice, silent
+from shale.image.fitting import best_offer
 from shale.image.history import image_config
-from shale.image.listing import ImageSummary, PlatformSummary, offered_platforms
+from shale.image.listing import ImageSummary, PlatformSummary
 from shale.image.resolve import ImageNotFound, find_image, select_platform
 from shale.linux import mount as mounting
 from shale.oci.config import Execution, parse_config
 from shale.oci.document import MAX_CONFIG
 from shale.oci.manifest import Manifest
-from shale.oci.platform import best_match, format_platform
+from shale.oci.platform import format_platform
 from shale.oci.reference import Reference
 from shale.runtime.bundle import BundleRequest, prepare_bundle
 from shale.runtime.driver import Driver
@@ -108,7 +109,7 @@ class Runner:
                 familiar = Reference.parse(image).with_default_tag().familiar
                 listener(Notice(f"Unable to find image '{familiar}' locally"))
         chosen = chosen or select_platform(self._pull(image, wanted, listener), wanted, host)
-        if wanted is None and best_match(host, offered_platforms([(chosen.platform, chosen)], host)) is None:
+        if wanted is None and best_offer(host, [(chosen.platform, chosen)], host) is None:
             listener(Notice(
                 f"WARNING: The requested image's platform ({chosen.platform}) does not match the detected host "
                 f"platform ({format_platform(host)}) and no specific platform was requested"

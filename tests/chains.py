@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import BinaryIO
 
 from mounted_trees import Found
-from tar_entries import Entry, archive, file, folder, hardlink, symlink, whiteout
+from tar_entries import Entry, archive, folder, hardlink, symlink, whiteout
 
 NAMES = (b"a", b"b", b"c", b"d")
 SECOND = 10**9

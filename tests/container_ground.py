@@ -27,7 +27,7 @@ BUSYBOX = Path("/bin/busybox")
 APPLETS = (
     "cat", "chmod", "echo", "env", "grep", "head", "hostname", "id", "kill", "ls", "mkdir", "mknod", "mount",
     "nc", "ps", "pwd", "readlink", "sh", "sleep", "stat", "stty", "tail", "test",
-    "touch", "true", "umount", "unshare", "wc",
+    "touch", "true", "tty", "umount", "unshare", "wc",
 )  # fmt: skip
 GRACE = 30.0
 

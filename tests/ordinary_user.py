@@ -11,7 +11,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,15 +29,17 @@ class OrdinaryUser:
     Attributes:
         home: belongs to the user; everything that the user may write is in it.
         ranges: the user's line in /etc/subuid and /etc/subgid; empty for none.
+        scene: called as root in the mount namespace of the user's processes, before one starts.
     """
 
     home: Path
-    ranges: str = "nobody:300000:65536\n"
+    ranges: str
+    scene: Callable[[], None]
 
     @property
     def env(self) -> dict[str, str]:
         return {"HOME": str(self.home), "PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LANG": "C.UTF-8",
-                "PYTHONPATH": str(SOURCE)}  # fmt: skip
+                "PYTHONPATH": f"{SOURCE}:{Path(__file__).parent}"}  # fmt: skip
 
     def run(
         self, argv: Sequence[str], *, env: Mapping[str, str] | None = None, stdin: bytes = b""
@@ -66,6 +68,7 @@ class OrdinaryUser:
 
         def start() -> subprocess.Popen[bytes]:
             self._show_ranges()
+            self.scene()
             _open_the_way(Path(sys.executable).resolve())
             return subprocess.Popen(
                 dropped, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=self.home,
@@ -105,11 +108,13 @@ def _open_the_way(program: Path) -> None:
 
 
 @contextmanager
-def ordinary_user(ranges: str | None = None) -> Iterator[OrdinaryUser]:
+def ordinary_user(
+    ranges: str = "nobody:300000:65536\n", scene: Callable[[], None] = lambda: None
+) -> Iterator[OrdinaryUser]:
     """A user with a home, until the end; what is in it goes, whoever owns it."""
     home = Path(tempfile.mkdtemp(prefix="shale-user-"))
     os.chown(home, NOBODY, NOBODY)
     try:
-        yield OrdinaryUser(home) if ranges is None else OrdinaryUser(home, ranges)
+        yield OrdinaryUser(home, ranges, scene)
     finally:
         shutil.rmtree(home)

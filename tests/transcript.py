@@ -10,7 +10,7 @@ __all__ = ["Exchange", "blocks", "exchanges", "fenced", "normalise", "screen"]
 
 _FENCE = re.compile(r"^```(\w+)\n(.*?)^```", re.MULTILINE | re.DOTALL)
 _DIFFERS = (
-    (re.compile(r"sha256:[0-9a-f]{64}"), "sha256:DIGEST"),
+    (re.compile(r"sha256([:-])[0-9a-f]{64}"), r"sha256\1DIGEST"),
     (re.compile(r"\b[0-9a-f]{12}\b"), "SHORT-ID"),
     (re.compile(r"\b\d+(\.\d+)?\s?(B|kB|MB|GB)\b"), "SIZE"),
     (re.compile(r"\bsize: \d+"), "size: COUNT"),

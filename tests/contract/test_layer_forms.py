@@ -6,18 +6,22 @@ import os
 import stat
 from collections.abc import Iterator
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 
 from layer_forms import Bench
+from mounted_trees import read_tree
 from shale.errors import Invalid, NotFound
 from shale.layer.field import InvalidTar, TruncatedTar
+from shale.layer.limits import LayerTooLarge
 from shale.oci.digest import DiffID
 from shale.snapshot.erofs.form import ErofsForm
 from shale.snapshot.form import LayerDamaged, LayerForm
+from shale.snapshot.tree import TreeForm
 from tar_entries import Entry, archive, file, folder, hardlink, symlink, whiteout
 
-FORMS: list[LayerForm] = [ErofsForm()]
+FORMS: list[LayerForm] = [ErofsForm(), TreeForm()]
 SECOND = 10**9
 WHITEOUT = (stat.S_IFCHR, 0)
 OPAQUE = (b"trusted.overlay.opaque", b"y")
@@ -25,8 +29,10 @@ ORIGIN = (b"trusted.overlay.origin", b"")
 
 
 @pytest.fixture(params=FORMS, ids=lambda form: str(form.name))
-def bench(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Bench]:
-    with Bench(request.param, tmp_path) as found:
+def bench(request: pytest.FixtureRequest) -> Iterator[Bench]:
+    # In memory, because other file systems have less room for attributes, and for times far away.
+    memory = TemporaryDirectory(prefix="shale-forms-", dir="/dev/shm")
+    with memory as folder, Bench(request.param, Path(folder)) as found:
         yield found
 
 
@@ -306,10 +312,9 @@ class TestEntriesOfOneLayer:
                 Entry(b"l", b"2", link=b"x", xattrs={b"user.a": b"b"}),
             )
         )
-        assert [note.partition(" skipped")[0] for note in built.notes] == [
-            "attribute 'com.apple.quarantine'",
-            "attribute 'system.posix_acl_access'",
-            "attribute 'user.a'",
+        attributes = ("com.apple.quarantine", "system.posix_acl_access", "user.a")
+        assert [next(name for name in attributes if name in note) for note in built.notes] == [
+            *attributes,
         ]
         with bench.mounted(bench.last) as root:
             assert os.stat("f", dir_fd=root).st_size == 0
@@ -355,8 +360,7 @@ class TestRefused:
             hardlink(b"h", b"/"), Entry(b"d", b"3", device=(4096, 0)), Entry(b"d", b"4", device=(0, 1 << 20)),
             Entry(b"d", b"3", device=(-1, 0)), Entry(b"f", uid=-1), Entry(b"f", gid=2**32 - 1),
             Entry(b"f", uid=2**32), Entry(b"d", b"5", uid=-5), Entry(b"f", b"V"), Entry(b"f", b"s"),
-            Entry(b"f", xattrs={b"user." + b"n" * 251: b""}), Entry(b"f", xattrs={b"user.a": bytes(65536)}),
-            Entry(b"f", xattrs={b"user.%d" % at: bytes(60_000) for at in range(5)}),
+            Entry(b"f", xattrs={b"user." + b"n" * 251: b""}), Entry(b"f", xattrs={b"user.a": bytes(65537)}),
         ],
         ids=lambda entry: f"{entry.kind.decode()}-{entry.name[:20]!r}-{entry.link[:10]!r}-{entry.uid}",
     )  # fmt: skip
@@ -365,14 +369,21 @@ class TestRefused:
             bench.build(archive(folder(b"d"), entry))
         assert os.listdir(bench.folder) == []
 
+    @pytest.mark.parametrize(
+        "xattrs", [{b"user.a": bytes(65536)}, {b"user.%d" % at: bytes(60_000) for at in range(5)}]
+    )
+    def test_what_erofs_does_not_take(self, tmp_path: Path, xattrs: dict[bytes, bytes]) -> None:
+        with Bench(ErofsForm(), tmp_path) as bench, pytest.raises(InvalidTar):
+            bench.build(archive(Entry(b"f", xattrs=xattrs)))
+
     def test_links_in_circles(self, bench: Bench) -> None:
-        with pytest.raises(InvalidTar, match="more than 255 symbolic links"):
+        with pytest.raises(InvalidTar, match="symbolic links"):
             bench.build(archive(symlink(b"a", b"b"), symlink(b"b", b"a"), file(b"a/f")))
-        with pytest.raises(InvalidTar, match="more than 255 symbolic links"):
+        with pytest.raises(InvalidTar, match="symbolic links"):
             bench.build(archive(symlink(b"a", b"a/x"), hardlink(b"h", b"a/f")))
 
     def test_a_hard_link_to_a_folder(self, bench: Bench) -> None:
-        with pytest.raises(InvalidTar, match="leads to a folder"):
+        with pytest.raises(InvalidTar, match="to a folder"):
             bench.build(archive(folder(b"d"), hardlink(b"h", b"d")))
 
     @pytest.mark.parametrize("cut", [100, 512, 600, 1100])
@@ -393,7 +404,7 @@ class TestRefused:
 
     def test_a_sparse_bomb(self, bench: Bench) -> None:
         bombs = (Entry(b"%d" % at, content=b"xy", sparse=[(1, 1), (2**49, 1)], size=2**50) for at in range(20))
-        with pytest.raises(InvalidTar, match="holes of its sparse files"):
+        with pytest.raises((InvalidTar, LayerTooLarge)):
             bench.build(archive(*bombs))
         assert os.listdir(bench.folder) == []
 
@@ -414,8 +425,8 @@ class TestNames:
             bench.form.sync(bench.folder, "it")
             bench.form.remove(bench.folder, "it")
             assert os.listdir(bench.folder) == []
-            with open(os.open("f", os.O_RDONLY, dir_fd=root), "rb") as opened:
-                assert opened.read() == b"content"
+            # What is no mount goes with its files: whoever removes it knows that nothing stands on it.
+            assert set(read_tree(root)) == ({b""} if bench.form.name == "tree" else {b"", b"f"})
 
     def test_what_was_not_finished_can_be_removed(self, bench: Bench) -> None:
         builder = bench.form.builder(bench.folder, "half")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import random
 import time
 from collections.abc import Callable, Iterator
@@ -14,7 +15,7 @@ from shale.engine.engine import Engine
 from shale.image.resolve import ImageNotFound
 from shale.store.check import check
 
-__all__ = ["ROLES", "move", "play", "pull_once"]
+__all__ = ["ROLES", "mount_once", "move", "play", "pull_once"]
 
 Work = Callable[[Engine, str, random.Random], None]
 
@@ -23,6 +24,14 @@ def pull_once(root: Path, name: str, barrier: Barrier) -> None:
     barrier.wait()
     with open_engine(root) as engine:
         assert engine.images.pull(name).summary.target == LARGE.digest
+
+
+def mount_once(root: Path, name: str, barrier: Barrier) -> None:
+    """Mount an image whose layers nobody has made mountable yet, and tell when they were."""
+    barrier.wait()
+    with open_engine(root) as engine, engine.images.mount(name), engine.store.database.read() as tx:
+        seen = sorted(layer.written for layer in engine.store.unpacked.all(tx))
+    (root.parent / f"seen-{os.getpid()}").write_text(repr(seen), encoding="utf-8")
 
 
 @contextmanager
@@ -74,14 +83,23 @@ def look(engine: Engine, name: str) -> None:
     assert engine.images.history(name)
 
 
+def mounting(engine: Engine, host: str, chance: random.Random) -> None:
+    name = chance.choice([f"{host}/app:v{chance.randrange(4)}", "kept:v1"])
+    with may_lack(name), engine.images.mount(name) as place:
+        image = engine.images.find("kept:v1") if name == "kept:v1" else None
+        size = sum(path.stat().st_size for path in place.rglob("*") if path.is_file())
+        assert size > 90_000
+        assert image is None or size == image.size
+
+
 def checking(engine: Engine, _: str, __: random.Random) -> None:
     assert check(engine.store).damage == ()
     time.sleep(0.1)
 
 
 ROLES: dict[str, tuple[Work, int]] = {
-    "pull": (pulling, 6), "tag": (tagging, 3), "remove": (removing, 1), "prune": (pruning, 2),
-    "look": (looking, 3), "check": (checking, 1),
+    "pull": (pulling, 4), "tag": (tagging, 2), "remove": (removing, 1), "prune": (pruning, 2),
+    "look": (looking, 2), "check": (checking, 1), "mount": (mounting, 4),
 }  # fmt: skip
 
 

@@ -12,8 +12,14 @@ from pathlib import Path
 from archive_files import blob_entry, index_json, layer_tar, tar_of
 from shale.engine import archives, transfers
 from shale.engine.engine import Engine
+from shale.image import mounts, unpack
 from shale.oci import mediatype
 from shale.oci.digest import DiffID, Digest
+from shale.snapshot import corrections, snapshots
+from shale.snapshot.erofs.form import ErofsForm
+from shale.snapshot.merge import correct
+from shale.snapshot.probe import probe
+from shale.snapshot.tree import TreeForm
 from store_images import Image, noise
 
 if sys.version_info >= (3, 14):
@@ -74,7 +80,7 @@ UNWANTED = tuple(packed_image(f"unwanted{number}", 60_000, 20_000) for number in
 TAGS = 9
 
 
-LAZY = (archives, transfers)
+LAZY = (archives, correct, corrections, ErofsForm, mounts, probe, snapshots, transfers, TreeForm, unpack)
 """What the engine imports at its first use: here already, so that a run that is forked need not."""
 
 

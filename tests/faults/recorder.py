@@ -98,16 +98,16 @@ class Recorder:
         self.log = Log()
         self._root = root
         self._copies = copies
-        self._nodes: dict[int, int] = {}
+        self._nodes: dict[tuple[int, int], int] = {}
         self._next = 1
         self._busy = False
 
     def begin(self) -> None:
         """Take what is there already as the durable beginning; to be called before the shim is installed."""
         self._root.mkdir(exist_ok=True)
-        self._nodes[os.stat(self._root).st_ino] = 0
+        self._nodes[_identity(os.stat(self._root))] = 0
         for folder, folders, files in os.walk(self._root):
-            parent = self._nodes[os.stat(folder).st_ino]
+            parent = self._nodes[_identity(os.stat(folder))]
             for name in folders + [name for name in files if not name.startswith(_UNSEEN)]:
                 path = Path(folder, name)
                 node = self._made(parent, name, path, is_folder=name in folders)
@@ -130,7 +130,7 @@ class Recorder:
 
     def _made(self, parent: int, name: str, path: Path, *, is_folder: bool) -> int:
         node, self._next = self._next, self._next + 1
-        self._nodes[os.lstat(path).st_ino] = node
+        self._nodes[_identity(os.lstat(path))] = node
         if is_folder:
             self.log.folders.add(node)
         self.log.events.append(Entry(parent, name, node))
@@ -148,13 +148,13 @@ class Recorder:
     def _place(self, name: str, folder: int | None) -> tuple[int, str, Path] | None:
         """The folder's node, the entry's name and its path; None where it is not below the root."""
         path = Path(name) if folder is None else Path(f"/proc/self/fd/{folder}", name)
-        above = os.stat(path.parent).st_ino
+        above = _identity(os.stat(path.parent))
         if above not in self._nodes or path.name.startswith(_UNSEEN):
             return None
         return self._nodes[above], path.name, path
 
     def _node(self, handle: int) -> int | None:
-        return self._nodes.get(os.fstat(handle).st_ino)
+        return self._nodes.get(_identity(os.fstat(handle)))
 
     def _on_open(self, call: Call, do: Callable[[], Any]) -> Any:
         place = self._place(call.args[0], call.kwargs.get("dir_fd"))
@@ -182,6 +182,14 @@ class Recorder:
         self.log.events.append(Write(node, offset, bytes(content[:count])))
         return count
 
+    def _on_pwrite(self, call: Call, do: Callable[[], Any]) -> Any:
+        handle, content, offset = call.args
+        node = self._node(handle)
+        count: int = do()
+        if node is not None:
+            self.log.events.append(Write(node, offset, bytes(content[:count])))
+        return count
+
     def _on_ftruncate(self, call: Call, do: Callable[[], Any]) -> Any:
         do()
         if (node := self._node(call.args[0])) is not None:
@@ -192,8 +200,10 @@ class Recorder:
         new = self._place(call.args[1], call.kwargs.get("dst_dir_fd"))
         assert old is not None
         assert new is not None
-        node = self._nodes[os.lstat(old[2]).st_ino]
+        node = self._nodes.get(_identity(os.lstat(old[2])))
         do()
+        if node is None:  # made by the kernel: overlay's own folder
+            return
         self.log.events += [Entry(new[0], new[1], node), Entry(old[0], old[1], None)]
 
     def _gone(self, call: Call, do: Callable[[], Any]) -> Any:
@@ -227,3 +237,8 @@ class Recorder:
 
 
 assert shutil.which("cp"), "the recorder copies with cp"
+
+
+def _identity(facts: os.stat_result) -> tuple[int, int]:
+    """Which file: numbers of inodes are those of one file system, and images are mounted as others."""
+    return facts.st_dev, facts.st_ino

@@ -101,6 +101,35 @@ def test_a_disk_that_is_full_in_a_tag(disk: Path) -> None:
     assert_sound(root)
 
 
+def test_a_disk_that_is_full_in_an_unpacking(disk: Path, tmp_path: Path) -> None:
+    root = tmp_path / "root"
+    add_image(root, LARGE, "docker.io/library/large:1")
+    ballast = fill(disk, leave=2 * MIB)
+    with open_engine(root) as engine:
+        with pytest.raises(Exhausted, match=ADVICE):
+            engine.images.unpack("large:1", disk / "tree")
+        assert os.listdir(disk) == [ballast.name]
+        ballast.unlink()
+        engine.images.unpack("large:1", disk / "tree")
+    assert (disk / "tree/app").read_bytes() == noise("large", 3 * MIB)
+    assert_sound(root)
+
+
+def test_a_disk_that_is_full_when_layers_are_first_used(disk: Path) -> None:
+    root = disk / "root"
+    add_image(root, LARGE, "docker.io/library/large:1")
+    ballast = fill(disk, leave=2 * MIB)
+    with open_engine(root) as engine:
+        with pytest.raises(Exhausted, match=ADVICE), engine.images.mount("large:1"):
+            raise AssertionError
+        assert [name for name in os.listdir(root / "layers") if name.startswith(".")] == []
+        ballast.unlink()
+        assert_sound(root)
+        with engine.images.mount("large:1") as place:
+            assert (place / "app").read_bytes() == noise("large", 3 * MIB)
+    assert_sound(root)
+
+
 def test_removing_makes_room_on_a_full_disk(tmp_path: Path) -> None:
     """Where the disk was ever large enough for the store to keep some room back."""
     with small_disk(tmp_path / "large", size=80 * MIB) as disk:

@@ -29,7 +29,10 @@ from shale.store.store import Store
 from store_images import Image, noise
 
 TESTS = Path(__file__).resolve().parents[1]
-_HARMLESS = {Leftover.DEAD_LEASE, Leftover.ROW_WITHOUT_FILE}
+_HARMLESS = {
+    Leftover.DEAD_LEASE, Leftover.ROW_WITHOUT_FILE, Leftover.STALE_LAYER, Leftover.UNFINISHED_LAYER,
+    Leftover.UNRECORDED_LAYER,
+}  # fmt: skip
 READ = 256 * 1024
 """Bytes that the client reads from a connection at once: what a cut may cost."""
 

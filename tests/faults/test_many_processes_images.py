@@ -54,6 +54,22 @@ def test_an_image_that_many_pull_comes_once(tmp_path: Path) -> None:
     with open_engine(tmp_path / "root") as engine:
         report = check(engine.store)
         assert (report.damage, report.leftovers) == ((), ())
+        assert report.layers == len(LARGE.layers) == len(os.listdir(tmp_path / "root" / "layers"))
+
+
+@pytest.mark.slow
+def test_layers_that_many_mount_are_made_once(tmp_path: Path) -> None:
+    root = make_template(tmp_path, LARGE, names=["kept:v1"])
+    with open_engine(root) as engine, engine.store.database.write() as tx:
+        for layer in engine.store.unpacked.all(tx):
+            engine.store.unpacked.drop(tx, layer.diff_id, layer.form)
+    barrier = FORK.Barrier(16)
+    run(image_crowd.mount_once, [(root, "kept:v1", barrier)] * 16)
+    with open_engine(root) as engine, engine.store.database.read() as tx:
+        written = {layer.written for layer in engine.store.unpacked.all(tx)}
+        assert len(written) == len(LARGE.layers)
+        told = {(tmp_path / name).read_text() for name in os.listdir(tmp_path) if name.startswith("seen-")}
+        assert told == {repr(sorted(written))}  # all have seen the same: nobody made one again
 
 
 @pytest.mark.slow
@@ -80,6 +96,7 @@ def test_sixteen_processes_do_everything_at_once(tmp_path: Path) -> None:
                 assert engine.images.pull(f"{registry.host}/app:v{number}").summary.target == image.digest
             engine.images.prune(all_images=True)
             assert list(engine.store.blobs) == []
+            assert os.listdir(template / "layers") == os.listdir(template / "mounts") == []
 
 
 @pytest.mark.slow

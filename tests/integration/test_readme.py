@@ -13,7 +13,7 @@ from peers.ground import Ground
 
 
 @pytest.mark.parametrize(
-    ("document", "commands", "programs"), [("README.md", 30, 2), ("docs/library.md", 1, 5)]
+    ("document", "commands", "programs"), [("README.md", 35, 2), ("docs/library.md", 1, 6)]
 )
 def test_whoever_types_it_sees_it(
     document: str, commands: int, programs: int, tmp_path: Path, peer_ground: Ground

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import re
+import select
+import signal
+import struct
+import termios
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,7 +17,7 @@ import pytest
 from container_ground import Box, leftovers, make_root
 from shale.oci.config import Execution
 from shale.runtime.crun_runc import OciRuntime, Program
-from shale.runtime.driver import CommandNotFound
+from shale.runtime.driver import CommandNotFound, Streams
 from shale.runtime.wishes import (
     BindMount,
     DeviceWish,
@@ -22,6 +27,8 @@ from shale.runtime.wishes import (
     TmpfsMount,
     VolumeMount,
 )
+
+pytestmark = pytest.mark.peer
 
 
 @pytest.fixture
@@ -215,6 +222,14 @@ def test_tmpfs_takes_what_it_is_told(box: Box) -> None:
     assert " ro" in own
 
 
+def test_no_descriptor_of_the_host_is_open(box: Box) -> None:
+    """CVE-2024-21626: the first process has its three streams, which are the runtime's pipes, and no more."""
+    ended = box.run("sh", "-c", "ls /proc/1/fd; cd /proc/1/fd; for fd in *; do readlink $fd; done")
+    assert ended.out.split()[:3] == ["0", "1", "2"]
+    opened = set(ended.out.split()[3:]) - {"3", "10"}
+    assert all(one.startswith("pipe:") for one in opened), opened
+
+
 def test_devices(box: Box) -> None:
     assert box.run("ls", "/dev").out.split() == [
         "fd", "full", "mqueue", "null", "ptmx", "pts", "random", "shm", "stderr", "stdin", "stdout",
@@ -243,3 +258,48 @@ def test_an_init_reaps_and_passes_signals_on(box: Box) -> None:
     ended = box.run("sh", "-c", "cat /proc/1/comm; kill -TERM $$", wishes=RunWishes(init=True))
     assert ended.out.strip() in ("init", "catatonit", "docker-init", "tini-static", "dumb-init")
     assert ended.code == 143
+
+
+def test_a_terminal(box: Box) -> None:
+    """A container's terminal is its own; the one that it is shown on says when its size changes."""
+    ours, theirs = os.openpty()
+    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("4H", 11, 33, 0, 0))
+    script = "trap 'stty size; exit 5' WINCH; tty; stty size; echo err >&2; while :; do sleep 0.05; done"
+    try:
+        wishes = RunWishes(args=("sh", "-c", script), tty=True)
+        running, _ = box.start(wishes, Streams(theirs, theirs, theirs))
+        assert read_until(ours, "err") == "/dev/pts/0\r\n11 33\r\nerr\r\n"
+        fcntl.ioctl(ours, termios.TIOCSWINSZ, struct.pack("4H", 22, 44, 0, 0))
+        running.signal(signal.SIGWINCH)
+        assert running.wait() == 5
+        assert read_until(ours, "44") == "22 44\r\n"
+    finally:
+        os.close(theirs)
+        os.close(ours)
+        box.driver.delete(box.state, box.id)
+
+
+def test_what_is_typed(box: Box) -> None:
+    ours, theirs = os.openpty()
+    try:
+        script = "trap 'exit 4' INT; read line; echo got $line; while :; do sleep 0.05; done"
+        wishes = RunWishes(args=("sh", "-c", script), tty=True, interactive=True)
+        running, _ = box.start(wishes, Streams(theirs, theirs, theirs))
+        os.write(ours, b"words\n")
+        assert "got words" in read_until(ours, "got words")
+        os.write(ours, b"\x03")
+        assert running.wait() == 4
+    finally:
+        os.close(theirs)
+        os.close(ours)
+        box.driver.delete(box.state, box.id)
+
+
+def read_until(terminal: int, word: str) -> str:
+    """What a terminal shows, up to the end of the line with a word."""
+    shown = ""
+    while not (word in shown and shown.endswith("\n")):
+        ready, _, _ = select.select([terminal], [], [], 20)
+        assert ready, shown
+        shown += os.read(terminal, 4096).decode()
+    return shown

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Final, NamedTuple
 
-__all__ = ["GROUPS", "TOP", "Entry", "aliases"]
+__all__ = ["GROUPS", "NAMESPACED", "TOP", "Entry", "aliases"]
 
 
 class Entry(NamedTuple):
@@ -60,6 +60,7 @@ GROUPS: Final[dict[str, tuple[str, dict[str, Entry]]]] = {
             "list": Entry("image_ls", "List images", hidden=True),
             "load": Entry("image_load", "Load an image from a tar archive or STDIN"),
             "ls": Entry("image_ls", "List images"),
+            "mount": Entry("image_mount", "Mount images read-only, or list those that are mounted"),
             "prune": Entry("image_prune", "Remove unused images"),
             "pull": Entry("image_pull", "Download an image from a registry"),
             "push": Entry("image_push", "Upload an image to a registry"),
@@ -71,6 +72,9 @@ GROUPS: Final[dict[str, tuple[str, dict[str, Entry]]]] = {
                 "image_save", "Save one or more images to a tar archive (streamed to STDOUT by default)"
             ),
             "tag": Entry("image_tag", "Create a tag TARGET_IMAGE that refers to SOURCE_IMAGE"),
+            "umount": Entry("image_umount", "Unmount images"),
+            "unmount": Entry("image_umount", "Unmount images", hidden=True),
+            "unpack": Entry("image_unpack", "Write the files of an image into a folder"),
             "untag": Entry("image_untag", "Remove a tag and keep the image"),
         },
     ),
@@ -119,10 +123,21 @@ TOP: Final[dict[str, Entry]] = {
     "start": _CONTAINER["start"],
     "stop": _CONTAINER["stop"],
     "tag": _IMAGE["tag"],
+    "unshare": Entry("unshare", "Run a command in the user namespace in which a user's containers are"),
     "untag": _IMAGE["untag"],
     "wait": _CONTAINER["wait"],
     "version": Entry("version", "Show the version of shale and of what it uses"),
 }
+
+
+NAMESPACED: Final = frozenset({
+    "container_commit", "container_cp", "container_create", "container_diff", "container_export",
+    "container_kill", "container_prune", "container_rm", "container_run", "container_start", "container_stop",
+    "image_copy", "image_import", "image_load", "image_mount", "image_prune", "image_pull", "image_rm",
+    "image_umount", "image_unpack", "store_check", "system_df", "unshare",
+})  # fmt: skip
+"""Modules of commands that make, read or remove trees of files with owners of their own, or mount, or signal
+processes of other users: an ordinary user runs them as root of a user namespace."""
 
 
 def aliases(entry: Entry) -> list[str]:

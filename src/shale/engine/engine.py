@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Self
 from shale.engine.parts import Parts
 from shale.engine.settings import Settings, settings_from
 from shale.engine.snapshotting import Snapshotting
+from shale.linux.outside import outer_user
 from shale.store.store import Store, open_store
 
 if TYPE_CHECKING:
@@ -46,7 +47,7 @@ class Engine:
         self._stack = ExitStack()
         self.settings = settings
         self.store: Store = self._stack.enter_context(open_store(settings.root))
-        self.parts = Parts(settings, self.store, Snapshotting(settings, self.store))
+        self.parts = Parts(settings, self.store, Snapshotting(self.store))
 
     @classmethod
     def open(cls, root: Path | str | None = None, environ: Mapping[str, str] | None = None) -> Self:
@@ -60,7 +61,8 @@ class Engine:
             ShaleError: as the class.
         """
         folder = Path(root).absolute() if root is not None else None
-        return cls(settings_from(os.environ if environ is None else environ, user=os.geteuid(), root=folder))
+        variables = os.environ if environ is None else environ
+        return cls(settings_from(variables, user=outer_user(variables), root=folder))
 
     @property
     def images(self) -> Images:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Final
 
 from shale.engine.image import Image
-from shale.engine.naming import NameVerbs
+from shale.engine.mountverbs import MountVerbs
 from shale.engine.parts import Parts
 from shale.engine.policy import Policy
 from shale.engine.verbs import ArchiveVerbs
@@ -30,12 +30,10 @@ if TYPE_CHECKING:
 
 __all__ = ["Images"]
 
-T = TypeVar("T")
-
 _ALL: Final = "all"
 
 
-class Images(NameVerbs, ArchiveVerbs):
+class Images(MountVerbs, ArchiveVerbs):
     """The images of one engine's store. Safe to use from threads."""
 
     def __init__(self, parts: Parts) -> None:
@@ -186,16 +184,6 @@ class Images(NameVerbs, ArchiveVerbs):
 
         return self._look(name, look)
 
-    def _look(self, name: str, look: Callable[[ImageSummary], T]) -> T:
-        """Look into what a name means; where that was just removed, into what it means now."""
-        while True:
-            summary = self.find(name)
-            try:
-                return look(summary)
-            except NotFound:
-                if self.find(name).target == summary.target:
-                    raise
-
     def remove(self, name: str, *, force: bool = False, prune: bool = True) -> Removal:
         """Remove a tag, and with its last tag the image.
 
@@ -206,7 +194,7 @@ class Images(NameVerbs, ArchiveVerbs):
 
         Raises:
             ImageNotFound: no such image.
-            ImageInUse: several repositories name it.
+            ImageInUse: several repositories name it, or a container or a mount uses it.
         """
         return Remover(self._store, self._host).remove(name, force=force, prune=prune, command=f"rm {name}")
 

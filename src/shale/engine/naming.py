@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import TypeVar
 
 from shale.errors import NotFound
 from shale.image.listing import ImageSummary
@@ -15,6 +16,8 @@ from shale.store.names import LogEntry
 from shale.store.store import Store
 
 __all__ = ["NameVerbs"]
+
+T = TypeVar("T")
 
 
 class NameVerbs:
@@ -30,6 +33,16 @@ class NameVerbs:
             ImageNotFound, AmbiguousImage, InvalidReference: see `find_image`.
         """
         return find_image(self._store, name, self._host).image
+
+    def _look(self, name: str, look: Callable[[ImageSummary], T]) -> T:
+        """Look into what a name means; where that was just removed, into what it means now."""
+        while True:
+            summary = self.find(name)
+            try:
+                return look(summary)
+            except NotFound:
+                if self.find(name).target == summary.target:
+                    raise
 
     def tag(self, source: str, target: str) -> Reference:
         """Give an image another name; the name is taken away from what it pointed at before.

@@ -3,18 +3,25 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping, Sequence
+from functools import partial
+from pathlib import Path
 from threading import Lock
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
-from shale.engine.settings import Settings
 from shale.errors import Unsupported
 from shale.store.store import Store
 
 if TYPE_CHECKING:
     from shale.image.making import Mountable
+    from shale.snapshot.form import LayerForm
+    from shale.snapshot.layers import Layers
+    from shale.snapshot.probe import Candidate, Verdict
     from shale.snapshot.snapshots import Snapshots
 
 __all__ = ["NothingMountable", "Snapshotting"]
+
+_ALL_USERS: Final = 2**32 - 1
 
 
 class NothingMountable(Unsupported):
@@ -24,39 +31,37 @@ class NothingMountable(Unsupported):
 class Snapshotting:
     """The snapshots of one engine's store. Safe to use from threads."""
 
-    def __init__(self, settings: Settings, store: Store) -> None:
+    def __init__(self, store: Store) -> None:
         """Prepare; nothing is tried or opened.
 
         Args:
-            settings: of the engine.
-            store: its store.
+            store: the engine's.
         """
-        self._settings = settings
         self._store = store
         self._turn = Lock()
+        self._verdict: Verdict | None = None
         self._snapshots: Snapshots | None = None
+
+    def verdict(self) -> Verdict:
+        """Which form of layers works here, and why; found out once for each boot of a machine.
+
+        Raises:
+            DiskFull, NoPermission, StorageFailure: the disk.
+        """
+        with self._turn:
+            return self._find_out()
 
     def snapshots(self) -> Snapshots:
         """The snapshots; the same each time.
 
         Raises:
-            NothingMountable: nothing can be mounted here; the reason says why.
+            NothingMountable: nothing can be mounted here; the message says why.
+            DiskFull, NoPermission, StorageFailure: the disk.
         """
         with self._turn:
             if self._snapshots is None:
                 self._snapshots = self._open()
             return self._snapshots
-
-    def _open(self) -> Snapshots:
-        from shale.snapshot.corrections import Corrections  # noqa: PLC0415 - see the top
-        from shale.snapshot.erofs.form import ErofsForm  # noqa: PLC0415
-        from shale.snapshot.layers import Layers  # noqa: PLC0415
-        from shale.snapshot.merge import correct  # noqa: PLC0415
-        from shale.snapshot.overlay import stack_of  # noqa: PLC0415
-        from shale.snapshot.snapshots import Snapshots  # noqa: PLC0415
-
-        layers = Layers(self._store, ErofsForm())
-        return Snapshots(layers, Corrections(self._store, layers, correct), stack_of)
 
     def mountable(self) -> Mountable | None:
         """What makes layers mountable while they are pulled; None where their first use is early enough.
@@ -64,7 +69,7 @@ class Snapshotting:
         An ordinary user's pull leaves blobs alone: trees are made inside the user namespace that needs them.
         """
         from shale.image.making import Mountable  # noqa: PLC0415 - see the top
-        from shale.oci.platform import host_platform  # noqa: PLC0415
+        from shale.oci.platform import host_platform  # noqa: PLC0415 - see the top
 
         if os.geteuid() != 0:
             return None
@@ -74,3 +79,50 @@ class Snapshotting:
             return None
         machine = os.uname()
         return Mountable(self._store, layers, host_platform(machine.machine, machine.sysname))
+
+    def forms(self) -> Mapping[str, LayerForm]:
+        """The forms that layers of this store may be in, by name, whether or not they can be mounted here."""
+        return {one.form.name: one.form for one in reversed(self._candidates())}
+
+    def _candidates(self) -> Sequence[Candidate]:
+        from shale.snapshot.erofs.form import ErofsForm  # noqa: PLC0415 - see the top
+        from shale.snapshot.probe import Candidate  # noqa: PLC0415 - see the top
+        from shale.snapshot.tree import TreeForm  # noqa: PLC0415 - see the top
+
+        users = _users()
+        if users < _ALL_USERS:  # a user namespace, where layers are marked in another way
+            return [Candidate(TreeForm(user=True, keep_owner=users > 1), user=True)]
+        return [Candidate(ErofsForm(), user=False), Candidate(TreeForm(), user=False)]
+
+    def _find_out(self) -> Verdict:
+        from shale.snapshot.probe import probe  # noqa: PLC0415 - see the top
+
+        if self._verdict is None:
+            root = os.open(self._store.root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+            try:
+                self._verdict = probe(root, self._candidates())
+            finally:
+                os.close(root)
+        return self._verdict
+
+    def _open(self) -> Snapshots:
+        from shale.snapshot.corrections import Corrections  # noqa: PLC0415 - see the top
+        from shale.snapshot.layers import Layers  # noqa: PLC0415 - see the top
+        from shale.snapshot.merge import correct  # noqa: PLC0415 - see the top
+        from shale.snapshot.overlay import stack_of  # noqa: PLC0415 - see the top
+        from shale.snapshot.snapshots import Snapshots  # noqa: PLC0415 - see the top
+
+        verdict = self._find_out()
+        if verdict.chosen is None:
+            raise NothingMountable(
+                f"images cannot be mounted: {verdict.reason}; use root, or shale unshare, or shale image unpack"
+            )
+        layers: Layers = Layers(self._store, verdict.chosen.form)
+        corrections = Corrections(self._store, layers, correct)
+        return Snapshots(layers, corrections, partial(stack_of, user=verdict.chosen.user))
+
+
+def _users() -> int:
+    """How many user ids there are here (user_namespaces(7))."""
+    lines = Path("/proc/self/uid_map").read_text(encoding="ascii").splitlines()
+    return sum(int(line.split()[2]) for line in lines)

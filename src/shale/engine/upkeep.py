@@ -9,7 +9,7 @@ from typing import Final
 from shale.engine.engine import Engine
 from shale.engine.registries import Registries
 from shale.engine.settings import Settings
-from shale.errors import Cancelled, NotFound, ShaleError
+from shale.errors import Cancelled, NotFound, ShaleError, Unsupported
 from shale.events import Listener, silent
 from shale.image.intake import Intake
 from shale.layer.verify import LayerScanner
@@ -25,6 +25,7 @@ from shale.store.findings import CheckProgress, CheckReport, Damage, Finding
 from shale.store.rebuild import rebuild_database
 from shale.store.repair import repair
 from shale.store.store import Store
+from shale.store.unpacked import UnpackedLayer
 
 __all__ = ["NotFetched", "Upkeep", "check_store", "repair_store"]
 
@@ -64,7 +65,7 @@ def check_store(settings: Settings, *, read_data: bool, progress: Progress) -> C
     """
     try:
         with Engine(settings) as engine:
-            return check(engine.store, read_data=read_data, progress=progress)
+            return _check(engine, read_data=read_data, progress=progress)
     except DatabaseDamaged as error:
         return _unreadable(error)
 
@@ -89,7 +90,7 @@ def repair_store(
     while True:
         try:
             with Engine(settings) as engine:
-                report = check(engine.store, read_data=read_data, progress=progress)
+                report = _check(engine, read_data=read_data, progress=progress)
                 before = before or report
                 actions += _heal(engine, report, listener)
                 after = check(engine.store, read_data=False)
@@ -100,6 +101,17 @@ def repair_store(
             if any(action.subject == "shale.db" for action in actions):
                 raise
             actions += rebuild_database(settings.root)
+
+
+def _check(engine: Engine, *, read_data: bool, progress: Progress) -> CheckReport:
+    def verify(layer: UnpackedLayer) -> None:
+        form = forms.get(layer.form)
+        if form is None:
+            raise Unsupported(f"layers in the form {layer.form} cannot be read")
+        form.verify(engine.store.layers.folder, layer.name, layer.diff_id)
+
+    forms = engine.parts.snapshotting.forms() if read_data else {}
+    return check(engine.store, read_data=read_data, progress=progress, verify_layer=verify)
 
 
 def _unreadable(error: DatabaseDamaged) -> CheckReport:

@@ -85,15 +85,9 @@ class ImageMounts:
                 return place
         return self._mount(manifest, name, check)
 
-    @contextmanager
-    def own(self, manifest: Digest, check: Callable[[], None]) -> Iterator[Path]:
-        """Mount an image at a place that nobody else gets, and unmount it again; errors as `shared`."""
-        place = self._mount(manifest, os.urandom(16).hex(), check)
-        try:
-            yield place
-        finally:
-            with suppress(NotMounted):
-                self.unmount(place, force=True)
+    def own(self, manifest: Digest, check: Callable[[], None]) -> Path:
+        """Mount an image at a place that nobody else gets; arguments and errors as `shared`."""
+        return self._mount(manifest, os.urandom(16).hex(), check)
 
     def _mount(self, manifest: Digest, name: str, check: Callable[[], None]) -> Path:
         place = self._store.root / _FOLDER / name
@@ -103,6 +97,7 @@ class ImageMounts:
                 root = snapshot.view()
             try:
                 with self._locked() as folder:
+                    self._clear(folder)
                     self._write_row(place, manifest)
                     if not _is_mounted(place):
                         os.close(make_folder(folder, name, durable=False))
@@ -124,9 +119,21 @@ class ImageMounts:
             row = (str(place), str(manifest), self._boot, time.time())
             tx.run("INSERT OR REPLACE INTO mounts VALUES (?, ?, ?, ?)", row)
 
+    def _clear(self, folder: int) -> None:
+        """Take away places of which no row speaks: of an earlier boot, or of a process killed in between."""
+        known = {one.place.name for one in self._rows()}
+        for name in os.listdir(folder):
+            if name not in known:
+                with suppress(OSError):
+                    os.rmdir(name, dir_fd=folder)
+
     def all(self) -> list[ImageMount]:
         """What is mounted now, as seen from this mount namespace, in the order in which it was."""
         return [one for one in self._rows() if _is_mounted(one.place)]
+
+    def places(self) -> list[Path]:
+        """Where anything is mounted, or was to be when its maker was killed."""
+        return [one.place for one in self._rows()]
 
     def _rows(self) -> list[ImageMount]:
         with self._store.database.read() as tx:
@@ -170,15 +177,6 @@ class ImageMounts:
             os.rmdir(place)
         with self._store.database.write() as tx:
             tx.run("DELETE FROM mounts WHERE place = ?", (str(place),))
-
-    def clear(self) -> None:
-        """Take away the places of mounts that are no more: of an earlier boot, or of a killed process."""
-        with self._locked() as folder:
-            known = {one.place.name for one in self._rows()}
-            for name in os.listdir(folder):
-                if name not in known:
-                    with suppress(OSError):
-                        os.rmdir(name, dir_fd=folder)
 
     @contextmanager
     def _locked(self) -> Iterator[int]:

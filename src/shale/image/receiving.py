@@ -8,6 +8,7 @@ from typing import Final
 from shale.errors import ShaleError
 from shale.events import LayerProgress, LayerState, Listener
 from shale.image.making import LayerMaking
+from shale.layer.limits import LayerLimits
 from shale.layer.verify import LayerFacts, LayerScanner
 from shale.oci.descriptor import Descriptor
 from shale.store.ingest import Ingest, IngestNote
@@ -30,7 +31,11 @@ class Inspection:
         if making is not None:
             making.begin()
         tar = making.feed if making is not None else None
-        self._reader = LayerScanner(threads=size >= _LARGE, tar=tar) if inflate else None
+        self._reader = (
+            LayerScanner(threads=size >= _LARGE, limit=LayerLimits().inflated(size), tar=tar)
+            if inflate
+            else None
+        )
         self._failure: ShaleError | None = None
 
     @property

@@ -33,6 +33,7 @@ LARGEST_VALUE: Final = 65536
 OVERLAY: Final = (b"trusted.overlay.", b"user.overlay.")
 """Orders to overlay: no layer may give them."""
 _REFUSED: Final = (errno.EPERM, errno.EACCES, errno.EOPNOTSUPP, errno.EINVAL)
+_LARGE: Final = 2048
 _SET_ID: Final = stat.S_ISUID | stat.S_ISGID
 
 
@@ -171,7 +172,8 @@ class Attributes:
             try:
                 set_xattr(descriptor, attribute, value, name)
             except OSError as problem:
-                if problem.errno not in _REFUSED:
+                # Ext4 has room for 4 KiB of attributes in a file, and says that the disk is full.
+                if problem.errno not in _REFUSED and (problem.errno != errno.ENOSPC or len(value) < _LARGE):
                     raise
                 reason = os.strerror(problem.errno or 0).lower()
                 self.note(f"the attribute {attribute!r} of {header.name[:200]!r} was left out: {reason}")

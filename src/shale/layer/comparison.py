@@ -165,9 +165,9 @@ class Comparison:
 
     def _same_bytes(self, path: bytes) -> bool:
         assert self._old is not None
-        first = self._old.open(path)
+        first, _ = self._old.open(path)
         try:
-            second = self._new.open(path)
+            second, _ = self._new.open(path)
             try:
                 while True:
                     piece = os.read(first, _PIECE)

@@ -182,10 +182,9 @@ class _Layer:
             self._writer.add(TreeEntry(path + b"/" + OPAQUE))
 
     def _file(self, path: bytes) -> None:
-        opened = self._tree.open(path)
+        # What is open is what is written, whatever the name means by now.
+        opened, found = self._tree.open(path)
         try:
-            # What is open is what is written, whatever the name means by now.
-            found = os.fstat(opened)
             entry = self._described(path, REGULAR, found, size=found.st_size)
             self._writer.add(entry, read_file(opened, found.st_size))
         finally:

@@ -222,9 +222,11 @@ class Folders:
 
     def touch(self, folder: Folder, name: bytes) -> None:
         """Note that an entry is of this layer, and with it those above."""
-        if not self._merging or folder.new:
-            return
-        path = join(folder.path, name)
+        if self._merging and not folder.new:
+            self.claim(join(folder.path, name))
+
+    def claim(self, path: bytes) -> None:
+        """Note that a path without links in it is of this layer, and those above."""
         while path and path not in self.put:
             self.put.add(path)
             path = path.rpartition(b"/")[0]

@@ -30,6 +30,7 @@ __all__ = [
     "LONG_NAME",
     "RECORDS",
     "REGULAR",
+    "SPECIAL",
     "SYMLINK",
     "Extent",
     "Format",
@@ -53,9 +54,18 @@ GLOBAL_RECORDS: Final = b"g"
 LONG_NAME: Final = b"L"
 LONG_LINK: Final = b"K"
 GNU_SPARSE: Final = b"S"
+SPECIAL: Final = frozenset((RECORDS, GLOBAL_RECORDS, LONG_NAME, LONG_LINK))
+"""What is no entry, but says something of one."""
 
 _NOTHING: Final[Mapping[bytes, bytes]] = MappingProxyType({})
 _FILES: Final = frozenset((REGULAR, CONTIGUOUS, GNU_SPARSE))
+_CORRECTIONS: Final = frozenset(
+    (
+        *(b"path", b"linkpath", b"size", b"uid", b"gid", b"uname", b"gname", b"atime", b"ctime"),
+        *(b"GNU.sparse.major", b"GNU.sparse.minor", b"GNU.sparse.map", b"GNU.sparse.name"),
+        *(b"GNU.sparse.size", b"GNU.sparse.realsize"),
+    )
+)
 _OLD_REGULAR: Final = b"\0"
 BODILESS: Final = frozenset((HARD_LINK, SYMLINK, CHARACTER_DEVICE, BLOCK_DEVICE, DIRECTORY, FIFO))
 _SECOND: Final = 10**9
@@ -239,6 +249,10 @@ def merge(header: Header, records: Mapping[bytes, bytes], name: bytes, link: byt
     at = header.offset
     if not records and not name and not link and header.kind != _OLD_REGULAR:
         return header
+    if not name and not link and header.kind != _OLD_REGULAR and _CORRECTIONS.isdisjoint(records):
+        # Nearly all records are a time with a fraction, or attributes.
+        mtime = records.get(b"mtime")
+        return header._replace(mtime=pax.timestamp(mtime, at) if mtime else header.mtime, records=records)
     get = {key: value for key, value in records.items() if value}.get
     size = _decimal(get(b"size"), header.size, "size", at)
     mtime, atime, ctime = (get(key) for key in (b"mtime", b"atime", b"ctime"))

@@ -98,18 +98,19 @@ class TreeReader:
         """One attribute of a folder, whatever it is for."""
         return get_xattrs(self.folder(path)).get(name)
 
-    def open(self, path: bytes) -> int:
-        """Open a regular file.
+    def open(self, path: bytes) -> tuple[int, os.stat_result]:
+        """Open a regular file: a descriptor that the caller closes, and what fstat(2) says of it.
 
         Raises:
             FileNotFoundError: it is none any more.
         """
         above, name = split(path)
         opened = os.open(name, _FILE, dir_fd=self.folder(above))
-        if not stat.S_ISREG(os.fstat(opened).st_mode):
+        found = os.fstat(opened)
+        if not stat.S_ISREG(found.st_mode):
             os.close(opened)
             raise FileNotFoundError(name)
-        return opened
+        return opened, found
 
 
 def split(path: bytes) -> tuple[bytes, bytes]:

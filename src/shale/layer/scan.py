@@ -12,33 +12,28 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from typing import Final
-from zlib import adler32
 
 from shale.layer import pax
 from shale.layer.extents import SparseMaps
 from shale.layer.field import BLOCK, LARGEST, SPECIAL_LIMIT, InvalidTar, TruncatedTar, padding, text
 from shale.layer.header import (
-    GLOBAL_RECORDS,
     GNU_SPARSE,
     LONG_LINK,
     LONG_NAME,
     RECORDS,
-    REGULAR,
+    SPECIAL,
     SYMLINK,
     Header,
     merge,
     parse_block,
 )
-from shale.layer.plain import PLAIN, parse_plain
+from shale.layer.plain import count_plain, parse_described, parse_plain
 from shale.layer.sparse import version
 
 __all__ = ["TarScan"]
 
 _ZEROS: Final = bytes(BLOCK)
 _NOTHING: Final[Mapping[bytes, bytes]] = {}
-
-_SPECIAL: Final = frozenset((RECORDS, GLOBAL_RECORDS, LONG_NAME, LONG_LINK))
-_REGULAR: Final = ord(REGULAR)
 
 
 class TarScan:
@@ -149,38 +144,13 @@ class TarScan:
             self._on_body(memoryview(chunk)[at : at + min(step, body)])
 
     def _count_plain(self, chunk: bytes | memoryview, at: int) -> int:
-        """Go over plain headers and their bodies, from `at` to the first header that is not plain.
-
-        This loop is the speed of the whole: one match, two sums, no copy but the header's.
-        """
-        entries = content = size = 0
-        last = len(chunk) - BLOCK
-        match = PLAIN.match
-        begin = at
-        while at <= last:
-            found = match(chunk, at + 100, at + 345)
-            if not found:
-                break
-            middle = at + 256
-            field = chunk[at + 148 : at + 156]
-            # As in `checksums`, unsigned only.
-            total = (adler32(chunk[at:middle]) & 0xFFFF) + (adler32(chunk[middle : at + BLOCK]) & 0xFFFF)
-            if total + 254 - sum(field) != int(found[2], 8):
-                break
-            entries += 1
-            size = 0
-            if chunk[at + 156] == _REGULAR:  # of the plain kinds the only one with a body
-                size = int(found[1], 8)
-                content += size
-                at += size + 511 & ~511
-            elif target := found[3]:
-                content += len(target)
-            at += BLOCK
-        if at == begin:
+        """Go over plain headers and their bodies, from `at` to the first header that is not plain."""
+        after, entries, content, size = count_plain(chunk, at, self.position - at)
+        if after == at:
             self._gathered += chunk[at : at + BLOCK]
             return at + BLOCK
         self._count(entries, content, self.position)
-        return self._after_plain(chunk, at, size)
+        return self._after_plain(chunk, after, size)
 
     def _hand_out_plain(self, chunk: bytes | memoryview, at: int) -> int:
         """The same with `on_entry` and `on_body` called for each: one copy of the header, one match more."""
@@ -191,9 +161,13 @@ class TarScan:
         size = 0
         while at <= last:
             header = parse_plain(bytes(chunk[at : at + BLOCK]), start + at)
-            if header is None or header.kind in _SPECIAL:
-                break
-            at += BLOCK
+            if header is not None and header.kind not in SPECIAL:
+                at += BLOCK
+            else:
+                described = parse_described(chunk, at, start, header)
+                if described is None:
+                    break
+                header, at = described
             self.position = start + at
             size = header.stored
             self._count(1, len(header.link) if header.kind == SYMLINK else size, header.offset)
@@ -245,7 +219,7 @@ class TarScan:
             return
         offset = self.position - BLOCK
         header = parse_plain(block, offset) or parse_block(block, offset)
-        if header.kind in _SPECIAL:
+        if header.kind in SPECIAL:
             if header.size > SPECIAL_LIMIT:
                 raise InvalidTar(
                     f"an extended header has {header.size} bytes: at most 1 MiB is read", header.offset

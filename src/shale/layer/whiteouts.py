@@ -104,6 +104,8 @@ class MergedWhiteouts:
 
     def hides(self, folder: Folder) -> None:
         """See `LayerWhiteouts`. Each folder is looked through once, however often this is asked for."""
+        # What comes into it from now on is not noted one by one.
+        self._folders.claim(folder.path)
         todo = [folder.path]
         while todo:
             here = self._folders.at(todo.pop())

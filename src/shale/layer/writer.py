@@ -19,14 +19,18 @@ from shale.layer.field import BLOCK, checksums, padding
 from shale.layer.header import DIRECTORY, RECORDS, REGULAR
 from shale.layer.pax import format_records
 
-__all__ = ["TarWriter"]
+__all__ = ["END", "TarWriter", "header_of"]
 
-_PIECE: Final = 1 << 20
+END: Final = bytes(2 * BLOCK)
+"""What an archive ends with."""
+
 _NAME: Final = 100
 _PREFIX: Final = 155
 _SMALL: Final = 0o7777777
 _LARGE: Final = 0o77777777777
 _SECOND: Final = 10**9
+_BLOCK: Final = b"%b%07o\0%07o\0%07o\0%011o\0%011o\0        %b%bustar\x0000%b%07o\0%07o\0%b"
+"""A header block, the checksum as spaces: POSIX "ustar Header Block"."""
 _RECORDS_NAME: Final = b"PaxHeaders/entry"
 _BINARY: Final = b"BINARY"
 
@@ -57,7 +61,7 @@ class TarWriter:
         """
         self.entries += 1
         size = entry.size if entry.kind == REGULAR else 0
-        self._emit(_header(entry, size))
+        self._emit(header_of(entry))
         left = size
         for piece in body:
             left -= len(piece)
@@ -71,11 +75,15 @@ class TarWriter:
 
     def finish(self) -> None:
         """Write the end of the archive."""
-        self._emit(bytes(2 * BLOCK))
+        self._emit(END)
 
 
-def _header(entry: TreeEntry, size: int) -> bytes:
-    """The header of an entry, with a pax header before it where one is needed."""
+def header_of(entry: TreeEntry) -> bytes:
+    """The header of an entry, with a pax header before it where one is needed.
+
+    The bytes of a regular file follow it, `entry.size` of them, and `padding` of zeros.
+    """
+    size = entry.size if entry.kind == REGULAR else 0
     records: dict[bytes, bytes] = {}
     name = (entry.path or b".") + b"/" if entry.kind == DIRECTORY else entry.path
     prefix, short = _split(name)
@@ -156,9 +164,9 @@ def _attribute(name: bytes, value: bytes) -> tuple[bytes, bytes]:
     return b"SCHILY.xattr." + name, value
 
 
-def _octal(value: int, digits: int) -> bytes:
-    """A number of so many digits; 0 where it does not fit and a record says it."""
-    return b"%0*o\0" % (digits, value if 0 <= value < 8**digits else 0)
+def _fit(value: int, most: int) -> int:
+    """A number as its field has it; 0 where it does not fit and a record says it."""
+    return value if 0 <= value <= most else 0
 
 
 def _block(
@@ -172,17 +180,17 @@ def _block(
     link: bytes,
     device: tuple[int, int],
 ) -> bytes:
-    head = b"".join(
-        (
-            name.ljust(_NAME, b"\0"),
-            _octal(mode, 7),
-            *(_octal(one, 7) for one in owner),
-            _octal(size, 11),
-            _octal(seconds, 11),
-        )
+    block = _BLOCK % (
+        name.ljust(_NAME, b"\0"),
+        mode,
+        _fit(owner[0], _SMALL),
+        _fit(owner[1], _SMALL),
+        _fit(size, _LARGE),
+        _fit(seconds, _LARGE),
+        kind,
+        link.ljust(_NAME, b"\0"),
+        bytes(64),
+        *device,
+        prefix.ljust(_PREFIX + 12, b"\0"),
     )
-    tail = b"".join(
-        (kind, link.ljust(_NAME, b"\0"), b"ustar\x0000", bytes(64), *(_octal(one, 7) for one in device), prefix)
-    )
-    block = (head + bytes(8) + tail).ljust(BLOCK, b"\0")
-    return block[:148] + b"%06o\0 " % checksums(block)[0] + block[156:]
+    return b"%b%06o\0 %b" % (block[:148], checksums(block)[0], block[156:])

@@ -149,15 +149,18 @@ def _words(mount: str, path: str, name: str) -> frozenset[str]:
 
 
 def read_cgroups() -> Cgroups:
-    """The trees that are mounted."""
-    return parse_cgroups(
-        Path("/proc/self/mountinfo").read_text(encoding="utf-8", errors="surrogateescape"),
-        Path("/proc/self/cgroup").read_text(encoding="utf-8", errors="surrogateescape"),
+    """The trees that are mounted, as this thread sees them: it may be in a mount namespace of its own."""
+    mountinfo, membership = (
+        Path("/proc/thread-self", name).read_text(encoding="utf-8", errors="surrogateescape")
+        for name in ("mountinfo", "cgroup")
     )
+    found = parse_cgroups(mountinfo, membership)
+    # What something else was mounted over is in the list still, and cannot be reached.
+    return Cgroups(tuple(one for one in found.hierarchies if os.path.isdir(one.mount)))
 
 
 def parse_cgroups(mountinfo: str, membership: str) -> Cgroups:
-    """Read the trees from `/proc/self/mountinfo` (proc_pid_mountinfo(5)) and `/proc/self/cgroup`."""
+    """Read the trees from `mountinfo` (proc_pid_mountinfo(5)) and `cgroup` of /proc/PID."""
     owns = {}
     for line in membership.splitlines():
         _, controllers, path = line.split(":", 2)

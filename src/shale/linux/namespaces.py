@@ -1,11 +1,8 @@
 """Becoming root of a user namespace of one's own, with a mount namespace in it.
 
-The process that calls goes on inside: nothing is started anew, and no process has to live on for it. While it is
-still alone (no threads), it makes the namespaces, and a child that stayed outside asks the system's setuid
+The process that calls goes on inside: nothing is started anew, and no process has to live on for it. While it
+is still alone (no threads), it makes the namespaces, and a child that stayed outside asks the system's setuid
 programs for the ids that the user was given (/etc/subuid, /etc/subgid). Where there are none, one id is all.
-
-An environment variable tells programs started from here whose namespace this is. It is believed only where the
-kernel's table of ids says the same, so that root of some other container is not taken for a user.
 
 Specification: user_namespaces(7), newuidmap(1), subuid(5).
 """
@@ -21,14 +18,11 @@ from pathlib import Path
 from typing import Final, NoReturn
 
 from shale.errors import Denied
-from shale.linux.idmap import IdTable, parse_subordinate, read_tables, table_for
+from shale.linux.idmap import IdTable, parse_subordinate, table_for
 from shale.linux.process import ProgramNotFound, find_program, run_bounded
 from shale.linux.syscall import library
 
-__all__ = ["MARK", "Entered", "NamespaceDenied", "enter_user_namespace", "outer_user"]
-
-MARK: Final = "SHALE_USER_NAMESPACE"
-"""The variable that holds the user id outside."""
+__all__ = ["Entered", "NamespaceDenied", "enter_user_namespace"]
 
 _NEW_USER: Final = 0x10000000
 _NEW_MOUNTS: Final = 0x00020000
@@ -56,26 +50,12 @@ class Entered:
     note: str = ""
 
 
-def outer_user(environ: Mapping[str, str]) -> int:
-    """The user on whose behalf this process works: outside of a namespace that `enter_user_namespace` made.
-
-    Args:
-        environ: the process's environment.
-    """
-    effective = os.geteuid()
-    claimed = environ.get(MARK, "")
-    if effective != 0 or not claimed.isascii() or not claimed.isdigit():
-        return effective
-    users, _ = read_tables()
-    outside = users.outside(0)
-    return outside if outside is not None and outside == int(claimed) else effective
-
-
 def enter_user_namespace(environ: Mapping[str, str]) -> Entered:
     """Make this process root of a user namespace and of a mount namespace; no thread may have been started.
 
     Args:
-        environ: whose PATH has newuidmap and newgidmap. The caller puts `MARK` into what it hands on.
+        environ: whose PATH has newuidmap and newgidmap. The caller puts `outside.MARK` into what it
+            hands on.
 
     Raises:
         NamespaceDenied: the kernel, or one of the two programs, refuses; what to do is in the message.
@@ -83,19 +63,20 @@ def enter_user_namespace(environ: Mapping[str, str]) -> Entered:
     user, group = os.geteuid(), os.getegid()
     users, groups = _given(user, group)
     programs = _programs(environ)
-    single = len(users.ranges) == 1 or len(groups.ranges) == 1 or not programs
-    if single:
+    if programs and len(users.ranges) > 1 and len(groups.ranges) > 1:
+        _map_ranges(programs, users, groups, environ)
+        note = ""
+    else:
         _unshare()
         _map_one(user, group)
-    else:
-        _map_ranges(programs, users, groups, environ)
+        note = _single_note(user, has_programs=programs is not None)
     os.setresgid(0, 0, 0)
     os.setresuid(0, 0, 0)
     library("mount", None, b"/", None, _REC | _SLAVE, None)
-    return Entered(user, _single_note(user, bool(programs)) if single else "")
+    return Entered(user, note)
 
 
-def _single_note(user: int, has_programs: bool) -> str:  # noqa: FBT001 - private
+def _single_note(user: int, *, has_programs: bool) -> str:
     name = _name(user) or str(user)
     missing = "no range of ids in /etc/subuid and /etc/subgid" if has_programs else "no newuidmap and newgidmap"
     remedy = (

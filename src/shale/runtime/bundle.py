@@ -13,7 +13,6 @@ Specification: runtime-spec bundle.md.
 from __future__ import annotations
 
 import os
-import socket
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -38,7 +37,7 @@ from shale.runtime.seccomp import parse_profile, translate
 from shale.runtime.spec import LateMount, Subject, make_spec
 from shale.runtime.users import ContainerUser, InvalidUser, read_accounts, resolve_user
 from shale.runtime.volumes import Volumes, volumes_of_image
-from shale.runtime.wishes import Network, RunWishes
+from shale.runtime.wishes import DEFAULT_PIDS, Network, RunWishes
 
 __all__ = ["BundleRequest", "InvalidFolder", "Prepared", "prepare_bundle", "read_prepared"]
 
@@ -176,8 +175,8 @@ class _Preparation:
     def _hostname(self) -> str:
         if self._wishes.hostname:
             return self._wishes.hostname
-        if self._wishes.network is Network.HOST:
-            return socket.gethostname()
+        if self._wishes.network == Network.HOST:
+            return os.uname().nodename
         return self._request.container[:_NAME_LENGTH]
 
     def _own_files(self, hostname: str) -> None:
@@ -211,7 +210,8 @@ class _Preparation:
             return os.fsdecode(place.path)
 
     def _prepared(self) -> Prepared:
-        note = self._placement.note
+        # Nobody asked for the limit that every container has: it is no news that it cannot be held.
+        note = "" if self._wishes.pids_limit in (None, DEFAULT_PIDS) else self._placement.note
         return Prepared(
             cgroup=self._placement.path,
             made=tuple(os.fsdecode(path) for path in self._mounter.made),

@@ -117,10 +117,11 @@ class OciRuntime:
     def delete(self, state: Path, container: str) -> None:
         """See `Driver.delete`.
 
-        The program is asked first; what it leaves, because it was killed at a bad moment or its state was lost
-        in a power cut, goes without it.
+        The program is asked first, unless it has forgotten the container already; what it leaves, because it
+        was killed at a bad moment or its state was lost in a power cut, goes without it.
         """
-        done = self._do(state, ["delete", "--force", container]) if state.is_dir() else None
+        known = (state / container).is_dir()
+        done = self._do(state, ["delete", "--force", container]) if known else None
         users, _ = read_tables()
         cgroups = read_cgroups()
         remove_cgroup(cgroups, cgroups.place(f"shale-{container}", privileged=users.is_everything).path)

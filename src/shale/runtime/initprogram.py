@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import struct
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 from shale.errors import NotFound
@@ -34,13 +34,17 @@ class InitMissing(NotFound):
     """There is no static init on this machine."""
 
 
-def find_init(environ: Mapping[str, str]) -> str:
+def find_init(environ: Mapping[str, str], places: Sequence[str] = _PLACES) -> str:
     """The path of an init on the host.
+
+    Args:
+        environ: whose PATH is searched first.
+        places: where distributions have one beside PATH.
 
     Raises:
         InitMissing: none is installed; how to install one is in the message.
     """
-    for path in (*_on_path(environ), *_PLACES):
+    for path in (*_on_path(environ), *places):
         if os.access(path, os.X_OK) and is_static(path):
             return path
     raise InitMissing(f"--init needs a small static init, and there is none; {how_to_install('catatonit')}")

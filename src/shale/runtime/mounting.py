@@ -184,6 +184,7 @@ def _open_source(wish: BindMount) -> int:
 def _tmpfs(wish: TmpfsMount) -> int:
     quiet, values = _tmpfs_options(wish)
     with FilesystemContext("tmpfs", f"mounting a tmpfs on {wish.target}") as context:
+        context.string("source", "tmpfs")
         for option in values:
             key, _, value = option.partition("=")
             context.string(key, value)

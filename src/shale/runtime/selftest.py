@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import os
 import re
-import secrets
 import shutil
 import signal
 import threading
@@ -36,7 +35,15 @@ from shale.runtime.installing import how_to_install
 from shale.runtime.tinyprogram import EXIT_CODE, tiny_program
 from shale.runtime.wishes import RunWishes
 
-__all__ = ["NoRuntime", "RuntimesRefused", "Selection", "Verdict", "select_runtime", "try_runtime"]
+__all__ = [
+    "NoRuntime",
+    "RuntimesRefused",
+    "Selection",
+    "Verdict",
+    "remembered",
+    "select_runtime",
+    "try_runtime",
+]
 
 _NAMES: Final = ("crun", "runc", "youki")
 _MEMORY: Final = "runtime.json"
@@ -75,6 +82,11 @@ class Verdict(msgspec.Struct, frozen=True):
         """Whether it runs containers here."""
         return not self.reason
 
+    @property
+    def sentence(self) -> str:
+        """Why it was refused, for a person."""
+        return f"{self.name} {self.version}: {self.reason}"
+
 
 @dataclass(frozen=True, slots=True)
 class Selection:
@@ -96,11 +108,11 @@ def select_runtime(root: Path, environ: Mapping[str, str]) -> Selection:
         RuntimesRefused: none passes.
         DiskFull, NoPermission, StorageFailure: the test has no room.
     """
-    remembered = {one.identity: one for one in _recall(root)}
+    known = {one.identity: one for one in remembered(root)}
     verdicts: list[Verdict] = []
     for program in _installed(environ):
         identity = _identity(program.path)
-        verdict = remembered.get(identity)
+        verdict = known.get(identity)
         if verdict is None:
             verdict = try_runtime(program, root, environ, identity)
             _remember(root, [*verdicts, verdict])
@@ -113,7 +125,7 @@ def select_runtime(root: Path, environ: Mapping[str, str]) -> Selection:
         raise NoRuntime(
             f"no program that runs containers is on PATH ({', '.join(_NAMES)}); {how_to_install('runc')}"
         )
-    reasons = "; ".join(f"{one.name} {one.version}: {one.reason}" for one in verdicts)
+    reasons = "; ".join(one.sentence for one in verdicts)
     others = [name for name in _NAMES if name not in {one.name for one in verdicts}]
     advice = f"; {how_to_install(others[-1] if 'runc' not in others else 'runc')}" if others else ""
     raise RuntimesRefused(f"no program that is installed runs containers here: {reasons}{advice}")
@@ -163,7 +175,7 @@ def _run_tiny(driver: OciRuntime, root: Path, environ: Mapping[str, str]) -> Non
         ShaleError: it did not run.
     """
     host = examine_host()
-    container = secrets.token_hex(32)
+    container = os.urandom(32).hex()
     with _room(root, host) as folder:
         request = BundleRequest(container, folder, Execution(cmd=("/run",)), RunWishes(), environ, _no_volumes)
         state = folder / "runtime"
@@ -191,7 +203,7 @@ def _run_tiny(driver: OciRuntime, root: Path, environ: Mapping[str, str]) -> Non
 @contextmanager
 def _room(root: Path, host: Host) -> Iterator[Path]:
     """A folder for the test below the store's root, with the tiny program in its root file system."""
-    folder = root / f".runtime-test-{secrets.token_hex(4)}"
+    folder = root / f".runtime-test-{os.urandom(4).hex()}"
     try:
         with disk_errors(f"making {folder}"):
             (folder / "rootfs").mkdir(parents=True)
@@ -209,7 +221,12 @@ def _no_volumes(source: int, target: int) -> None:  # noqa: ARG001 - as `BundleR
     raise AssertionError("the test container has no volumes")
 
 
-def _recall(root: Path) -> list[Verdict]:
+def remembered(root: Path) -> list[Verdict]:
+    """What tests have found so far, in the order of the list; nothing where none was made.
+
+    Args:
+        root: of the store.
+    """
     try:
         with open(root / _MEMORY, "rb") as file:
             return read_document(file.read(_MOST_MEMORY + 1), list[Verdict], what=_MEMORY, limit=_MOST_MEMORY)

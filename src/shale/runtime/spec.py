@@ -157,7 +157,7 @@ def _late(mount: LateMount) -> dict[str, Any]:
 
 
 def _sees_host_sysfs(wishes: RunWishes, host: Host) -> bool:
-    return host.is_user and wishes.network is Network.HOST
+    return host.is_user and wishes.network == Network.HOST
 
 
 def _has_cgroup_mount(host: Host) -> bool:
@@ -167,7 +167,7 @@ def _has_cgroup_mount(host: Host) -> bool:
 def _linux(subject: Subject, host: Host) -> dict[str, Any]:
     wishes = subject.wishes
     kinds = ["pid", "ipc", "uts", "mount", "cgroup"]
-    if wishes.network is not Network.HOST:
+    if wishes.network != Network.HOST:
         kinds.append("network")
     document: dict[str, Any] = {
         "namespaces": [{"type": kind} for kind in kinds],
@@ -197,7 +197,7 @@ def _resources(subject: Subject, host: Host) -> dict[str, Any]:
 def _sysctls(wishes: RunWishes, host: Host) -> dict[str, str]:
     """In a network of its own everybody may ping and listen on port 80: the default capabilities lack both."""
     values = {}
-    if wishes.network is not Network.HOST:
+    if wishes.network != Network.HOST:
         ours = {
             "net.ipv4.ping_group_range": f"0 {min(host.groups.largest, 2**31 - 1)}",
             "net.ipv4.ip_unprivileged_port_start": "0",

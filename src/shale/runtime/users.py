@@ -112,7 +112,7 @@ def resolve_user(text: str, more_groups: Sequence[str], accounts: Accounts) -> C
         accounts: the image's.
 
     Raises:
-        InvalidUser: malformed, or a number out of range.
+        InvalidUser: malformed, or a number out of range, or a group whose name is the number of another.
         UnknownUser: a name that the image does not have.
     """
     name, colon, group = text.partition(":")
@@ -124,7 +124,19 @@ def resolve_user(text: str, more_groups: Sequence[str], accounts: Accounts) -> C
         gid = account.gid
         joined = tuple(one.gid for one in _groups(accounts) if account.name and account.name in one.members)
     further = tuple(_find_group(one, accounts) for one in more_groups)
-    return ContainerUser(account.uid, gid, tuple(dict.fromkeys((gid, *joined, *further))), account.home)
+    groups = tuple(dict.fromkeys((gid, *joined, *further)))
+    _refuse_numbers_as_names(groups, accounts)
+    return ContainerUser(account.uid, gid, groups, account.home)
+
+
+def _refuse_numbers_as_names(groups: tuple[int, ...], accounts: Accounts) -> None:
+    """Refuse a group whose name is the number of one of these: runc 1.1 looks numbers up as names again."""
+    numbers = {str(one): one for one in groups}
+    for group in _groups(accounts):
+        if numbers.get(group.name, group.gid) != group.gid:
+            raise InvalidUser(
+                f"the image's /etc/group calls group {group.gid} {group.name!r}, the number of another"
+            )
 
 
 def _find_account(text: str, accounts: Accounts) -> _Account:

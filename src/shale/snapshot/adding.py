@@ -113,7 +113,7 @@ class Adding:
             spot = tree.enter_to_hide(path if mark is Mark.OPAQUE else path[:-1])
             self._follow(spot, path, () if mark is Mark.OPAQUE else path[-1:])
             if spot.node is not None and mark is Mark.OPAQUE:
-                tree.clear(spot.node)
+                tree.clear(tree.enter(path)[0])
             elif spot.node is not None:
                 tree.remove(spot.node, path[-1])
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, BinaryIO, Final
 
 from shale.layer.compression import Decompressor
 from shale.layer.frames import PIECE, CorruptStream
+from shale.layer.limits import LayerLimits
 from shale.layer.verify import LayerFacts, LayerScanner, TakeTar
 from shale.oci.digest import Digest
 from shale.store.blobs import BlobDamaged, Blobs
@@ -32,10 +33,12 @@ def scan_blob(blobs: Blobs, digest: Digest, tar: TakeTar, check: Callable[[], No
     Raises:
         BlobNotFound: it is not here.
         BlobDamaged: it cannot be decompressed.
+        OutputLimit: it decompresses to more than any layer may.
         InvalidTar: what it decompresses to is no archive.
     """
     buffer = memoryview(bytearray(_READ))
-    with blobs.open(digest) as blob, LayerScanner(threads=True, tar=tar) as scanner:
+    limit = LayerLimits().inflated(blobs.size(digest))
+    with blobs.open(digest) as blob, LayerScanner(threads=True, limit=limit, tar=tar) as scanner:
         try:
             while count := blob.readinto(buffer):  # type: ignore[attr-defined]  # BinaryIO lacks it
                 check()
@@ -51,14 +54,15 @@ def open_tar(blobs: Blobs, digest: Digest) -> BinaryIO:
     Raises:
         BlobNotFound: the blob is not here.
     """
-    return BufferedReader(_BlobTar(blobs.open(digest)), PIECE)
+    return BufferedReader(_BlobTar(blobs.open(digest), LayerLimits().inflated(blobs.size(digest))), PIECE)
 
 
 class _BlobTar(RawIOBase):
     """What a blob decompresses to."""
 
-    def __init__(self, blob: BinaryIO) -> None:
+    def __init__(self, blob: BinaryIO, limit: int) -> None:
         self._blob = blob
+        self._limit = limit
         self._pieces = self._inflated()
         self._piece = memoryview(b"")
 
@@ -80,7 +84,7 @@ class _BlobTar(RawIOBase):
         return count
 
     def _inflated(self) -> Iterator[bytes | memoryview]:
-        decompressor = Decompressor()
+        decompressor = Decompressor(self._limit)
         while chunk := self._blob.read(_READ):
             yield from decompressor.feed(chunk)
         yield decompressor.close()

@@ -1,7 +1,7 @@
 """The form `copying`: no layer is kept mountable; the merged tree of a chain is written out where it is wanted.
 
-It needs no privilege and no mount. An ordinary user gets a tree of their own files, of the modes that the layers
-say; owners, device nodes and some attributes are for root, and what is left out is told.
+It needs no privilege and no mount. An ordinary user gets a tree of their own files, of the modes that the
+layers say; owners, device nodes and some attributes are for root, and what is left out is told.
 """
 
 from __future__ import annotations
@@ -54,11 +54,10 @@ def powers_over(folder: int) -> Powers:
     # A namespace with a single user has root too, but nobody else to give files to.
     mapped = sum(int(line.split()[2]) for line in Path("/proc/self/uid_map").read_text("ascii").splitlines())
     make_devices = False
-    with disk_errors("looking at what may be written"):
-        with suppress(PermissionError):
-            os.mknod(name, stat.S_IFCHR | 0o600, os.makedev(1, 3), dir_fd=folder)
-            make_devices = True
-            os.unlink(name, dir_fd=folder)
+    with disk_errors("looking at what may be written"), suppress(PermissionError):
+        os.mknod(name, stat.S_IFCHR | 0o600, os.makedev(1, 3), dir_fd=folder)
+        make_devices = True
+        os.unlink(name, dir_fd=folder)
     return Powers(os.geteuid() == 0 and mapped > 1, make_devices)
 
 

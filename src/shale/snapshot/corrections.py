@@ -6,12 +6,12 @@ See docs/layers.md "What a stack means". Only a chain with a loose layer above i
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
-from typing import BinaryIO, Protocol
 
 from shale.errors import NotFound
 from shale.oci.digest import ChainID, DiffID
+from shale.snapshot.entries import OpenTar
 from shale.snapshot.form import LayerDamaged
 from shale.snapshot.layers import Check, LayerKey, Layers
 from shale.store.store import Store
@@ -19,16 +19,9 @@ from shale.store.unpacked import Correction
 
 __all__ = ["Correct", "Corrections"]
 
-
-class CorrectingLayer(Protocol):
-    """What a chain needs on top of its layers."""
-
-    def write(self, emit: Callable[[bytes], None], /) -> None:
-        """Give it as a tar, piece by piece."""
-
-
-Correct = Callable[[Sequence[Callable[[], BinaryIO]], Sequence[bool]], CorrectingLayer | None]
-"""From the tars of a chain, bottom first, and which of them are loose, what it needs; None where nothing."""
+Correct = Callable[[Sequence[OpenTar], Sequence[bool]], Iterable[bytes] | None]
+"""From the tars of a chain, bottom first, and which of them are loose, the correcting layer's tar in pieces;
+None where none is needed."""
 
 
 class Corrections:
@@ -97,13 +90,10 @@ class Corrections:
             diff_id = None
             if needed is not None:
                 hasher = hashlib.sha256()
-
-                def take(piece: bytes) -> None:
+                for piece in needed:
                     check()
                     hasher.update(piece)
                     target.feed(piece)
-
-                needed.write(take)
                 target.finish()
                 diff_id = DiffID.from_hasher("sha256", hasher)
             correction = Correction(chain, diff_id)

@@ -79,7 +79,8 @@ class LayerForm(Protocol):
     def open(self, folder: int, name: str) -> int:
         """The root of a layer, as a descriptor that can be a lower directory of an overlay.
 
-        It stays good when the layer is removed meanwhile. The caller closes it; nothing else holds it.
+        What is a mount stays good when the layer is removed meanwhile; a folder is empty then. The caller
+        closes it; nothing else holds it.
 
         Raises:
             NotFound: there is no such layer.

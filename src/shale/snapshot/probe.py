@@ -15,6 +15,9 @@ from pathlib import Path
 from typing import Final
 
 from shale.errors import ShaleError
+from shale.layer.entry import TreeEntry
+from shale.layer.header import DIRECTORY
+from shale.layer.writer import END, header_of
 from shale.linux.boot import boot_id
 from shale.linux.durable import write_file
 from shale.linux.removal import remove_tree
@@ -154,7 +157,7 @@ def _try(root: int, name: str, candidate: Candidate) -> None:
             return descriptor
 
         folder = keep(os.open(name, _FOLDER, dir_fd=root))
-        lowers = []
+        lowers: list[int] = []
         for number, tar in enumerate(_layers()):
             builder = candidate.form.builder(folder, f"layer{number}")
             held.callback(builder.close)
@@ -180,3 +183,13 @@ def _names(folder: int, below: str = ".") -> list[str]:
         return sorted(os.listdir(opened))
     finally:
         os.close(opened)
+
+
+def _layers() -> Sequence[bytes]:
+    """The tars of two layers: the second removes two files of the first, and has one of its own."""
+
+    def tar(folder: bytes, *files: bytes) -> bytes:
+        entries = [TreeEntry(folder, DIRECTORY, 0o755), *(TreeEntry(name, mode=0o644) for name in files)]
+        return b"".join([*map(header_of, entries), END])
+
+    return tar(b"kept", b"kept/old", b"gone"), tar(b"kept", b".wh.gone", b"kept/.wh.old", b"kept/new")

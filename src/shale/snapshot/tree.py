@@ -15,12 +15,13 @@ from typing import Final
 
 from shale.errors import NotFound
 from shale.layer.apply import TreeWriter
+from shale.layer.behind import Behind
 from shale.layer.rules import ApplyRules, Whiteouts
 from shale.linux.durable import disk_errors
 from shale.linux.removal import remove_tree
 from shale.linux.syscall import library
 from shale.oci.digest import DiffID
-from shale.snapshot.form import Built, LayerDamaged
+from shale.snapshot.form import Built, LayerBuilder, LayerDamaged
 from shale.snapshot.treecheck import TreeCheck
 from shale.snapshot.treelist import ListDamaged, ListWriter, read_list
 
@@ -29,6 +30,8 @@ __all__ = ["NoSuchTree", "TreeBuilder", "TreeForm"]
 _FOLDER: Final = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _ROOT: Final = "root"
 _LIST: Final = "list"
+_QUEUED: Final = 4
+"""Pieces of at most 1 MiB that wait for the list."""
 
 
 class NoSuchTree(NotFound):
@@ -54,7 +57,7 @@ class TreeForm:
         """See `LayerForm`."""
         return "tree"
 
-    def builder(self, folder: int, name: str) -> TreeBuilder:
+    def builder(self, folder: int, name: str) -> LayerBuilder:
         """See `LayerForm`."""
         return TreeBuilder(self._rules, folder, name)
 
@@ -67,14 +70,16 @@ class TreeForm:
                 raise LayerDamaged(f"the layer {name} has lost its files") from error
 
     def verify(self, folder: int, name: str, diff_id: DiffID) -> None:
-        """See `LayerForm`. The DiffID is not looked at: the list says what the bytes were that it stood for."""
-        with ExitStack() as held, disk_errors(f"reading the layer {name} of {diff_id}"):
+        """See `LayerForm`. What is compared is the layer's list, which has the DiffID and all checksums."""
+        with ExitStack() as held, disk_errors(f"reading the layer {name}"):
             layer = held.enter_context(_opened(folder, name))
             try:
                 with open(_LIST, "rb", opener=_below(layer)) as stream:
                     listed = read_list(stream)
             except (FileNotFoundError, ListDamaged) as error:
                 raise LayerDamaged(f"the layer {name} has no list of its files, or a damaged one") from error
+            if listed.diff_id != str(diff_id):
+                raise LayerDamaged(f"the layer {name} holds another tar than {diff_id}")
             root = self.open(folder, name)
             held.callback(os.close, root)
             TreeCheck(root, listed, self._rules.whiteouts.value, keep_owner=self._rules.keep_owner).run()
@@ -120,18 +125,23 @@ class TreeBuilder:
         self._held.callback(listing.close)
         self._list = ListWriter(listing)
         self._listing = listing
+        # Hashing goes on while files are made: both let go of the interpreter's lock.
+        self._listed = Behind(self._list.feed, _QUEUED, "shale-list")
+        self._held.callback(self._listed.stop)
         self._writer = self._held.enter_context(TreeWriter(root, rules))
 
     def feed(self, piece: bytes | memoryview, /) -> None:
         """See `LayerBuilder`."""
-        self._writer.feed(piece)
         with disk_errors(f"writing the list of the layer {self._name}"):
-            self._list.feed(piece)
+            self._listed.put(bytes(piece))
+        self._writer.feed(piece)
 
     def finish(self) -> Built:
         """See `LayerBuilder`."""
         applied = self._writer.finish()
         with disk_errors(f"making the layer {self._name}"):
+            self._listed.stop()
+            self._listed.check()
             self._list.finish(applied.notes)
             size = applied.size + self._listing.tell()
             self._held.close()

@@ -1,13 +1,14 @@
-"""The list that lies beside a tree: every entry of its layer without the bytes, but with their hash.
+"""The list that lies beside a tree: every entry of its layer without the bytes, but with their checksum.
 
 It is a log: one record for each entry, in the order of the archive, written while the layer streams by, so
-nothing has to be remembered. What the tree must look like comes of it as of the archive itself.
+nothing has to be remembered. What the tree must look like comes of it as of the archive itself. The checksums
+(CRC-32) are to find what a disk has lost, not what an enemy has written, who could change the list as well.
 
     length    4 bytes, little-endian; of the record
     record    MessagePack: an array, the fields of `Record` in their order
     ...
     length    0: the entries are complete
-    length    and the notes: an array of texts
+    length    and an array of texts: the DiffID of the archive, and what could not be kept
 """
 
 from __future__ import annotations
@@ -18,16 +19,19 @@ from dataclasses import dataclass
 from typing import BinaryIO, Final
 
 import msgspec
+from isal.isal_zlib import crc32
 
 from shale.errors import Corrupt, ShaleError
 from shale.layer.header import Extent, Header
 from shale.layer.scan import TarScan
+from shale.oci.digest import DiffID
 from shale.snapshot.adding import Adding
 from shale.snapshot.interest import Interest
 from shale.snapshot.model import Tree
 
 __all__ = ["ListDamaged", "ListWriter", "Listed", "read_list"]
 
+_SECOND: Final = 10**9
 _LONGEST: Final = 1 << 22
 """Bytes of a record: the names and attributes of an entry have at most 1 MiB each in an archive."""
 
@@ -37,14 +41,17 @@ class ListDamaged(Corrupt):
 
 
 class _Record(msgspec.Struct, array_like=True, frozen=True):
-    """An entry. Fields are as in `layer/header`; `digest` is of the bytes that the archive stores of a file."""
+    """An entry. Fields are as in `layer/header`, the time in seconds and nanoseconds.
+
+    `sum` is of the bytes that the archive stores of a file.
+    """
 
     name: bytes
     kind: bytes
     mode: int
     uid: int
     gid: int
-    mtime: int
+    mtime: tuple[int, int]
     size: int
     stored: int
     link: bytes
@@ -52,7 +59,7 @@ class _Record(msgspec.Struct, array_like=True, frozen=True):
     minor: int
     xattrs: dict[bytes, bytes]
     extents: list[Extent] | None
-    digest: bytes
+    sum: int
 
 
 class ListWriter:
@@ -65,8 +72,9 @@ class ListWriter:
     def __init__(self, out: BinaryIO) -> None:
         self._out = out
         self._scan = TarScan(self._entry, self._body)
+        self._tar = hashlib.sha256()
         self._header: Header | None = None
-        self._hasher = hashlib.sha256()
+        self._sum = 0
         self._encode = msgspec.msgpack.Encoder().encode
 
     def feed(self, piece: bytes | memoryview) -> None:
@@ -75,6 +83,7 @@ class ListWriter:
         Raises:
             InvalidTar: they are no archive.
         """
+        self._tar.update(piece)
         self._scan.feed(piece)
 
     def finish(self, notes: Sequence[str]) -> None:
@@ -82,15 +91,15 @@ class ListWriter:
         self._scan.close()
         self._record()
         self._write(b"")
-        self._write(self._encode(list(notes)))
+        self._write(self._encode((str(DiffID.from_hasher("sha256", self._tar)), *notes)))
 
     def _entry(self, header: Header) -> None:
         self._record()
         self._header = header
-        self._hasher = hashlib.sha256()
+        self._sum = 0
 
     def _body(self, piece: memoryview) -> None:
-        self._hasher.update(piece)
+        self._sum = crc32(piece, self._sum)
 
     def _record(self) -> None:
         header = self._header
@@ -103,7 +112,7 @@ class ListWriter:
             mode=header.mode,
             uid=header.uid,
             gid=header.gid,
-            mtime=header.mtime,
+            mtime=divmod(header.mtime, _SECOND),
             size=header.size,
             stored=header.stored,
             link=header.link,
@@ -111,7 +120,7 @@ class ListWriter:
             minor=header.minor,
             xattrs=header.xattrs,
             extents=None if header.extents is None else list(header.extents),
-            digest=self._hasher.digest(),
+            sum=self._sum,
         )
         self._write(self._encode(record))
 
@@ -124,13 +133,15 @@ class Listed:
     """What a list says.
 
     Attributes:
-        tree: what the layer means; `Source.at` of a file is its place in `digests`.
-        digests: of what the archive stores of each entry.
+        tree: what the layer means; `Source.at` of a file is its place in `sums`.
+        sums: of what the archive stores of each entry.
+        diff_id: of the archive, as text.
         notes: what could not be kept.
     """
 
     tree: Tree
-    digests: Sequence[bytes]
+    sums: Sequence[int]
+    diff_id: str
     notes: Sequence[str]
 
 
@@ -145,28 +156,16 @@ def read_list(stream: BinaryIO) -> Listed:
     tree = Tree(own=True)
     adding = Adding(0, everything, tree)
     decoder = msgspec.msgpack.Decoder(_Record)
-    digests: list[bytes] = []
+    sums: list[int] = []
     try:
         while record := _next(stream):
             entry = decoder.decode(record)
-            adding.take(_header(entry), len(digests))
-            digests.append(entry.digest)
-        notes = msgspec.msgpack.decode(_next(stream), type=list[str])
-    except (msgspec.MsgspecError, ShaleError) as problem:
+            adding.take(_header(entry), len(sums))
+            sums.append(entry.sum)
+        diff_id, *notes = msgspec.msgpack.decode(_next(stream), type=tuple[str, ...])
+    except (msgspec.MsgspecError, ShaleError, ValueError) as problem:
         raise ListDamaged(f"the list of a tree is damaged: {problem}") from problem
-    _sweep(tree)
-    return Listed(tree, digests, notes)
-
-
-def _sweep(tree: Tree) -> None:
-    """Take whiteouts away that are in or below opaque folders, as whoever writes a layer does."""
-    todo = [(tree.root, tree.root.opaque)]
-    while todo:
-        node, opaque = todo.pop()
-        if opaque:
-            for name in [name for name, child in node.children.items() if child.is_whiteout]:
-                del node.children[name]
-        todo += [(child, opaque or child.opaque) for child in node.children.values()]
+    return Listed(tree, sums, diff_id, notes)
 
 
 def _next(stream: BinaryIO) -> bytes:
@@ -185,7 +184,7 @@ def _header(record: _Record) -> Header:
         mode=record.mode,
         uid=record.uid,
         gid=record.gid,
-        mtime=record.mtime,
+        mtime=record.mtime[0] * _SECOND + record.mtime[1],
         size=record.size,
         stored=record.stored,
         link=record.link,

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 import subprocess
+import sys
 import tarfile
 from dataclasses import replace
 from pathlib import Path
@@ -28,8 +30,8 @@ from layer_trees import (
     opened,
     symlink,
 )
-from shale.errors import Exhausted, Invalid
-from shale.layer.apply import TreeWriter
+from shale.errors import Exhausted, Invalid, Unsupported
+from shale.layer.apply import CannotHold, TreeWriter
 from shale.layer.field import InvalidTar, TruncatedTar
 from shale.layer.limits import LayerLimits, LayerTooLarge
 from shale.layer.openfolders import MOST_OPEN
@@ -109,6 +111,14 @@ def test_an_attribute_that_may_not_be_set_is_noted(tmp_path: Path) -> None:
     assert len(applied.notes) == 101
     assert "unknown.a" in applied.notes[0]
     assert applied.notes[-1] == "and 3 more like these"
+
+
+def test_an_attribute_that_is_too_large_for_the_file_system_is_noted(tmp_path: Path) -> None:
+    """Ext4 holds 4 KiB of them for a file, others all that Linux allows."""
+    value = bytes(65536)
+    applied = apply(tmp_path, layer(file("f", b"x", xattrs={"user.large": value})))
+    kept = look(tmp_path)["f"].xattrs == (("user.large", value),)
+    assert kept or [note.partition(" of ")[0] for note in applied.notes] == ["the attribute b'user.large'"]
 
 
 def test_lists_of_access_do_not_spill(tmp_path: Path) -> None:
@@ -441,3 +451,37 @@ def test_names_of_whiteouts_become_what_overlay_knows(tmp_path: Path) -> None:
     apply(tmp_path, layer(folder("d"), file("d/.wh..wh..opq"), file(".wh.gone")), rules)
     assert os.getxattr(tmp_path / "d", "user.overlay.opaque") == b"y"
     assert kinds(tmp_path) == {"d": "opaque", "gone": "whiteout"}
+
+
+def test_what_a_file_system_cannot_hold(tmp_path: Path) -> None:
+    with opened(tmp_path) as root, TreeWriter(root, MERGED) as writer:
+        writer.feed(layer(file("some/name")))
+        with pytest.raises(CannotHold, match=r"some/name.*too many links.*cannot hold") as caught:
+            writer._fail(OSError(errno.EMLINK, "too many links"))
+    assert isinstance(caught.value, Unsupported)
+
+
+IN_A_NAMESPACE = """
+import os, sys
+from layer_trees import apply, device, file, folder, layer
+from shale.layer.attributes import OwnerNotMapped
+from shale.layer.rules import ApplyRules, Whiteouts
+from pathlib import Path
+
+root, rules = Path(sys.argv[1]), ApplyRules(Whiteouts.USER, make_devices=False)
+apply(root, layer(folder("d"), file("d/.wh..wh..opq"), file(".wh.gone"), device("null", b"3", 1, 3)), rules)
+try:
+    apply(root, layer(file("other", uid=5)), rules)
+except OwnerNotMapped as problem:
+    print(problem)
+"""
+
+
+def test_in_a_user_namespace_with_one_user(tmp_path: Path) -> None:
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    command = ["unshare", "--user", "--map-root-user", sys.executable, "-c", IN_A_NAMESPACE, str(tmp_path)]
+    done = subprocess.run(command, check=True, capture_output=True, env=environment, text=True)
+    assert "'other' belongs to 5:0, which is not mapped" in done.stdout
+    found = kinds(tmp_path)
+    del found["other"]
+    assert found == {"d": "opaque", "gone": "whiteout"}

@@ -24,7 +24,7 @@ _REDRAW = 0.1
 
 @click.command(
     cls=Command,
-    help="Verify every blob and reference, and repair what is damaged.\n\n"
+    help="Verify every blob, reference and mountable layer, and repair what is damaged.\n\n"
     "Others may use the store meanwhile. The exit code is 1 where damage is left.",
 )
 @click.option(
@@ -64,7 +64,8 @@ def _tell(session: Session, report: CheckReport, *, quiet: bool) -> None:
     for finding in report.leftovers:
         session.print(shown(f"leftover: {finding.text}"))
     session.print(
-        f"Checked {report.blobs} blobs, {human_size(report.bytes_read)} read: "
+        f"Checked {report.blobs} blobs, {human_size(report.bytes_read)} read, "
+        f"and {report.layers} mountable layers: "
         f"{len(report.damage)} damaged, {len(report.leftovers)} left over."
     )
 

@@ -30,6 +30,7 @@ _COUNTS: Final = {
     "Blobs": "SELECT count(*) FROM blobs",
     "BlobBytes": "SELECT coalesce(sum(size), 0) FROM blobs",
     "Leases": "SELECT count(*) FROM leases",
+    "MountableLayers": "SELECT count(*) FROM unpacked",
 }
 
 
@@ -39,20 +40,27 @@ _COUNTS: Final = {
                "'TEMPLATE':         Print output using the given Go template.", short=True)  # fmt: skip
 @pass_session
 def command(session: Session, *, template: str) -> None:  # noqa: D103 - the help above is its documentation
+    from shale.engine.runtimes import runtime_of  # noqa: PLC0415 - help needs none
     from shale.engine.surroundings import registries_of  # noqa: PLC0415 - help needs no configuration
 
     settings = session.settings
     machine = os.uname()
     configuration = registries_of(settings)
+    engine = session.engine
+    runtime = runtime_of(settings)
     fields: dict[str, object] = {
         "Version": shale_version(),
         "DebugMode": session.debug,
         "Root": str(settings.root),
-        **_counts(session.engine),
+        **_counts(engine),
+        **_layer_form(engine),
         "Platform": str(settings.host),
         "KernelVersion": machine.release,
         "Python": sys.version.split()[0],
         "CPUs": len(os.sched_getaffinity(0)),
+        "Runtime": runtime.name,
+        "RuntimesRefused": list(runtime.refused),
+        "RuntimeProblem": runtime.problem,
         "ConfigurationFiles": [str(path) for path in configuration.files],
         "CredentialFiles": [str(path) for path in configuration.credential_files],
         "Registries": [
@@ -75,6 +83,11 @@ def _counts(engine: Engine) -> dict[str, object]:
         return {name: tx.rows(question)[0][0] for name, question in _COUNTS.items()}
 
 
+def _layer_form(engine: Engine) -> dict[str, object]:
+    verdict = engine.parts.snapshotting.verdict()
+    return {"LayerForm": verdict.name, "LayerFormReason": verdict.reason}
+
+
 def _text(fields: Mapping[str, object]) -> str:
     size = fields["BlobBytes"]
     assert isinstance(size, int)
@@ -87,6 +100,8 @@ def _text(fields: Mapping[str, object]) -> str:
         f" Root: {fields['Root']}",
         *(f" {name}: {fields[name]}" for name in ("Images", "Names", "Manifests", "Layers")),
         f" Blobs: {fields['Blobs']} ({human_size(size)})",
+        f" Mountable Layers: {fields['MountableLayers']}",
+        f" Layer Form: {fields['LayerForm']} ({fields['LayerFormReason']})",
         f" Operations under way: {fields['Leases']}",
         f" Backing Filesystem: {_free(Path(str(fields['Root'])))} free",
         "",
@@ -95,6 +110,8 @@ def _text(fields: Mapping[str, object]) -> str:
         f" Kernel Version: {fields['KernelVersion']}",
         f" Python: {fields['Python']}",
         f" CPUs: {fields['CPUs']}",
+        f" Runtime: {fields['Runtime'] or fields['RuntimeProblem']}",
+        *(_listed("Refused Runtimes", fields["RuntimesRefused"]) if fields["RuntimesRefused"] else ()),
         "",
         "Configuration:",
         *_listed("Files", fields["ConfigurationFiles"]),

@@ -1,0 +1,111 @@
+"""An ordinary user, who may not mount: what they are told, and what they can do instead."""
+
+from __future__ import annotations
+
+import io
+import os
+import shutil
+import stat
+import tarfile
+import tempfile
+import traceback
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from faults.hands import build
+from faults.image_work import archived
+from shale.engine import archives
+from shale.engine.engine import Engine
+from shale.engine.snapshotting import NothingMountable
+from shale.image import mounts, unpack
+from shale.snapshot import corrections, snapshots
+from shale.snapshot.tree import TreeForm
+from store_images import Image
+
+NOBODY = 65534
+LAZY = (TreeForm, archives, corrections, mounts, snapshots, unpack)
+"""Imported here already: the user of the test may not be able to read where shale lies."""
+
+
+@pytest.fixture
+def home() -> Iterator[Path]:
+    """A folder that an ordinary user owns and can reach."""
+    folder = Path(tempfile.mkdtemp(prefix="shale-user-"))
+    os.chown(folder, NOBODY, NOBODY)
+    yield folder
+    shutil.rmtree(folder)
+
+
+def as_nobody(work: Callable[[], None]) -> None:
+    """Do something as another user, in a process of its own."""
+    read, write = os.pipe()
+    child = os.fork()
+    if not child:
+        code = 1
+        try:
+            os.setgroups([])
+            os.setgid(NOBODY)
+            os.setuid(NOBODY)
+            work()
+            code = 0
+        except BaseException:  # noqa: BLE001 - told to the parent
+            os.write(write, traceback.format_exc().encode()[-60_000:])
+        finally:
+            os._exit(code)
+    os.close(write)
+    with os.fdopen(read) as said:
+        problem = said.read()
+    assert os.waitpid(child, 0)[1] == 0, problem
+
+
+def owned_image() -> Image:
+    """A layer with owners and a device node."""
+    out = io.BytesIO()
+    with tarfile.open(fileobj=out, mode="w") as tar:
+        for name, kind, mode in (("dev", tarfile.DIRTYPE, 0o755), ("dev/null", tarfile.CHRTYPE, 0o666)):
+            member = tarfile.TarInfo(name)
+            member.type, member.mode, member.devmajor, member.devminor = kind, mode, 1, 3
+            tar.addfile(member)
+        member = tarfile.TarInfo("secret")
+        member.size, member.mode, member.uid, member.gid = 2, 0o4700, 12, 34
+        tar.addfile(member, io.BytesIO(b"me"))
+    return build([out.getvalue()], [out.getvalue()])
+
+
+def test_pulls_of_users_leave_blobs_alone_and_trees_are_theirs(home: Path) -> None:
+    image = owned_image()
+    archive = home / "image.tar"
+    archive.write_bytes(archived(image))
+    archive.chmod(0o644)
+
+    def work() -> None:
+        with Engine.open(home / "root", environ={"HOME": str(home)}) as engine:
+            (loaded,) = engine.images.load(archive)
+            assert os.listdir(home / "root/layers") == []
+            with pytest.raises(NothingMountable, match="shale unshare, or shale image unpack"):
+                engine.images.mount_for_all(str(loaded.target))
+            done = engine.images.unpack(str(loaded.target), home / "tree")
+            assert any("dev/null" in note for note in done.notes), done.notes
+            assert engine.parts.snapshotting.verdict().name == "copying"
+
+    as_nobody(work)
+    found = os.stat(home / "tree/secret")
+    assert (found.st_uid, found.st_gid) == (NOBODY, NOBODY)
+    assert stat.S_IMODE(found.st_mode) & 0o700 == 0o700
+    assert not (home / "tree/dev/null").exists()
+
+
+def test_root_keeps_owners_and_devices(tmp_path: Path) -> None:
+    archive = tmp_path / "image.tar"
+    archive.write_bytes(archived(owned_image()))
+    with Engine.open(tmp_path / "root", environ={"HOME": str(tmp_path)}) as engine:
+        (loaded,) = engine.images.load(archive)
+        assert len(os.listdir(tmp_path / "root/layers")) == 1
+        engine.images.unpack(str(loaded.target), tmp_path / "tree")
+        with engine.images.mount(str(loaded.target)) as mounted:
+            for tree in (tmp_path / "tree", mounted):
+                found = os.stat(tree / "secret")
+                assert (found.st_uid, found.st_gid, stat.S_IMODE(found.st_mode)) == (12, 34, 0o4700)
+                assert os.stat(tree / "dev/null").st_rdev == os.makedev(1, 3)

@@ -3,8 +3,8 @@
 Reading order:
 - `settings` (where things are), `parts` with `snapshotting`, `engine` (opens them)
 - images: `images` with `naming`, `verbs` and `mountverbs` (the library's verbs), `image` (what they return)
-- what those verbs do: `registries`, `policy` and `transfers`, `saveformat` and `archives`, `copies`, `download`,
-  `created` (when an image was made)
+- what those verbs do: `registries`, `policy` and `transfers`, `saveformat` and `archives`, `copies`,
+  `download`, `created` (when an image was made)
 - containers: `containers` with `rows`, `endverbs`, `runverbs` and `runoptions`, `container_files`; `container`
   and `started` (what they return), `runner` (what runs them), `ancestry`
 - `follow` (progress as an iterator)

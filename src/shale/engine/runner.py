@@ -53,7 +53,8 @@ class Runner:
         """
         self._parts = parts
         self._containers = containers
-        workshop = Workshop(SnapshotRoots(parts.store, parts.snapshotting.snapshots), _RuntimeBundles(parts), self._driver, mounting)
+        roots = SnapshotRoots(parts.store, parts.snapshotting.snapshots)
+        workshop = Workshop(roots, _RuntimeBundles(parts), self._driver, mounting)
         self.lifecycle = Lifecycle(containers, parts.store.content.is_whole, workshop)
         self.put_down = PutDown(containers, self._driver)
 

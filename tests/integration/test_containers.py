@@ -159,8 +159,8 @@ def test_flags_reach_the_container(machine: Machine, tmp_path: Path) -> None:
     )
     done = machine(
         "run", "--rm", "-e", "A=b", "--env-file", str(tmp_path / "variables"), "-w", "/tmp", "-h", "box",
-        "-u", "1234:5", "-v", f"{shared}:/in:ro", "--read-only", "--tmpfs", "/t:mode=1777", "--entrypoint", "sh",
-        "busybox", "-c", script,
+        "-u", "1234:5", "-v", f"{shared}:/in:ro", "--read-only", "--tmpfs", "/t:mode=1777",
+        "--entrypoint", "sh", "busybox", "-c", script,
     )  # fmt: skip
     assert done.stdout.decode() == "b one two\n/tmp\nbox\n1234\nfrom outsidez\n"
     assert done.stderr.decode().count("Read-only file system") == 2

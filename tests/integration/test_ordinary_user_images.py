@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import io
 import os
 import shutil
@@ -16,16 +17,24 @@ import pytest
 
 from faults.hands import build
 from faults.image_work import archived
+from faults.layer_work import tree
+from image_factory import build_image
 from shale.engine import archives
 from shale.engine.engine import Engine
 from shale.engine.snapshotting import NothingMountable
+from shale.engine.upkeep import check_store
 from shale.image import mounts, unpack
+from shale.linux.syscall import library
 from shale.snapshot import corrections, snapshots
+from shale.snapshot.probe import probe
 from shale.snapshot.tree import TreeForm
 from store_images import Image
 
 NOBODY = 65534
-LAZY = (TreeForm, archives, corrections, mounts, snapshots, unpack)
+_SET_DUMPABLE = 4
+_NEW_USER = 0x10000000
+_NEW_MOUNTS = 0x00020000
+LAZY = (TreeForm, archives, corrections, mounts, probe, snapshots, unpack, codecs.lookup("ascii"))
 """Imported here already: the user of the test may not be able to read where shale lies."""
 
 
@@ -48,6 +57,7 @@ def as_nobody(work: Callable[[], None]) -> None:
             os.setgroups([])
             os.setgid(NOBODY)
             os.setuid(NOBODY)
+            library("prctl", _SET_DUMPABLE, 1, 0, 0, 0)  # else /proc/self stays root's
             work()
             code = 0
         except BaseException:  # noqa: BLE001 - told to the parent
@@ -58,6 +68,20 @@ def as_nobody(work: Callable[[], None]) -> None:
     with os.fdopen(read) as said:
         problem = said.read()
     assert os.waitpid(child, 0)[1] == 0, problem
+
+
+def in_namespace(work: Callable[[], None]) -> Callable[[], None]:
+    """The work as root of a user namespace with one user, where mounts are one's own."""
+
+    def inside() -> None:
+        user, group = os.getuid(), os.getgid()
+        library("unshare", _NEW_USER | _NEW_MOUNTS)
+        Path("/proc/self/setgroups").write_text("deny")
+        Path("/proc/self/uid_map").write_text(f"0 {user} 1")
+        Path("/proc/self/gid_map").write_text(f"0 {group} 1")
+        work()
+
+    return inside
 
 
 def owned_image() -> Image:
@@ -109,3 +133,34 @@ def test_root_keeps_owners_and_devices(tmp_path: Path) -> None:
                 found = os.stat(tree / "secret")
                 assert (found.st_uid, found.st_gid, stat.S_IMODE(found.st_mode)) == (12, 34, 0o4700)
                 assert os.stat(tree / "dev/null").st_rdev == os.makedev(1, 3)
+
+
+def test_in_a_user_namespace_layers_are_trees(home: Path) -> None:
+    """Made, mounted and checked there; removed outside of it, where they are the user's own files."""
+    images = build_image(
+        layers=({"etc/kept": b"kept", "etc/gone": b"x"}, {"etc/.wh.gone": b"", "usr/added": b"added"})
+    )
+    archive = home / "image.tar"
+    archive.write_bytes(archived(images))
+    archive.chmod(0o644)
+
+    def inside() -> None:
+        with Engine.open(home / "root", environ={"HOME": str(home)}) as engine:
+            assert engine.parts.snapshotting.verdict().name == "tree"
+            (loaded,) = engine.images.load(archive)
+            assert {name.rpartition(".")[2] for name in os.listdir(home / "root/layers")} == {"tree"}
+            place = engine.images.mount_for_all(str(loaded.target))
+            assert tree(place) == {"etc/kept": b"kept", "usr/added": b"added"}
+            assert [mounted.place for mounted in engine.images.mounts()] == [place]
+            engine.images.umount(place)
+            report = check_store(engine.settings, read_data=True, progress=lambda _: None)
+            assert (report.damage, report.leftovers, report.layers) == ((), (), 2)
+
+    def outside() -> None:
+        with Engine.open(home / "root", environ={"HOME": str(home)}) as engine:
+            assert engine.images.mounts() == []
+            engine.images.prune(all_images=True)
+            assert os.listdir(home / "root/layers") == []
+
+    as_nobody(in_namespace(inside))
+    as_nobody(outside)

@@ -31,9 +31,7 @@ GROUPS: Final[dict[str, tuple[str, dict[str, Entry]]]] = {
             "commit": Entry("container_commit", "Create a new image from a container's changes"),
             "cp": Entry("container_cp", "Copy files/folders between a container and the local filesystem"),
             "create": Entry("container_create", "Create a new container"),
-            "diff": Entry(
-                "container_diff", "Inspect changes to files or directories on a container's filesystem"
-            ),
+            "diff": Entry("container_diff", "Inspect changes to files or directories in a container"),
             "export": Entry("container_export", "Export a container's filesystem as a tar archive"),
             "inspect": Entry("container_inspect", "Display detailed information on one or more containers"),
             "kill": Entry("container_kill", "Kill one or more running containers"),

@@ -3,10 +3,9 @@
 Reading order:
 - `settings` (where things are), `parts` with `snapshotting`, `engine` (opens them)
 - images: `images` with `naming`, `verbs` and `mountverbs` (the library's verbs), `image` (what they return)
-- what those verbs do: `registries`, `policy` and `transfers`, `saveformat` and `archives`, `copies`,
-  `download`, `created` (when an image was made)
-- containers: `containers` with `rows`, `endverbs`, `runverbs` and `runoptions`, `container_files`; `container`
-  and `started` (what they return), `runner` (what runs them), `ancestry`
+- what those verbs do: `registries`, `policy` and `transfers`, `saveformat` and `archives`, `copies`, `download`
+- containers: `containers` with `rows`, `endverbs`, `runverbs` and `runoptions`; `container` and `started` (what
+  they return), `runner` (what runs them), `container_files` (what they changed), `ancestry`; `created`
 - `follow` (progress as an iterator)
 - what is about neither: `access` (logins, searches), `surroundings` (what is configured), `runtimes` (what
   runs containers here), `upkeep` (check and repair)

@@ -6,6 +6,7 @@ import os
 import shlex
 import signal
 import subprocess
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -88,15 +89,20 @@ class FakeDriver:
 
 @dataclass
 class FakeGround:
-    """Roots, bundles and mounts that do nothing, or fail where they are told to."""
+    """Roots, bundles and mounts that do nothing, or fail where they are told to, or wait for `starts`."""
 
     driver: FakeDriver = field(default_factory=FakeDriver)
     failure: ShaleError | None = None
+    starts: threading.Event = field(default_factory=threading.Event)
     attached: list[int | str] = field(default_factory=list)
     programs: tuple[str, ...] = ("true", "sh", "echo", "sleep", "nothing")
 
+    def __post_init__(self) -> None:
+        self.starts.set()
+
     def mount(self, record: ContainerRecord, upper: int, work: int) -> int:
         assert record.image
+        self.starts.wait(30)
         if self.failure is not None:
             raise self.failure
         assert os.listdir(work) == []

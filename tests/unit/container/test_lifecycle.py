@@ -312,6 +312,17 @@ def test_tidying_takes_what_nobody_wants(house: House) -> None:
     assert set(house.names()) == {kept.id, waiting.id}
 
 
+def test_tidying_leaves_alone_what_is_no_container(house: House) -> None:
+    house.lifecycle.create(record("true", name="one"))
+    folder = house.root / "containers"
+    (folder / "mine").mkdir()
+    (folder / "note").write_text("of a person")
+    (folder / "link").symlink_to("/")
+    house.tidy()
+    assert {"mine", "note", "link"} < set(house.names())
+    assert [one.name for one in house.containers.all()] == ["one"]
+
+
 def test_tidying_a_row_whose_folder_is_gone(house: House) -> None:
     made = house.lifecycle.create(record("true", name="one"))
     house.containers.move(made, replace(made, state=State.REMOVING))

@@ -16,7 +16,7 @@ from shale.container.folders import HeldFolder
 from shale.container.ports import Workshop
 from shale.container.record import ContainerRecord
 from shale.errors import ShaleError
-from shale.runtime.driver import ContainerGone, RuntimeFailed, Streams
+from shale.runtime.driver import RuntimeFailed, Streams
 
 __all__ = ["FakeDriver", "FakeGround", "Run"]
 
@@ -67,12 +67,6 @@ class FakeDriver:
             pid_file.write_text(str(process.pid))
         self.runs.append(Run(process, self.fail))
         return self.runs[-1]
-
-    def kill(self, state: Path, container: str, signal: int) -> None:
-        try:
-            os.kill(int((state / container / "pid").read_text()), signal)
-        except (FileNotFoundError, ProcessLookupError):
-            raise ContainerGone(container) from None
 
     def delete(self, state: Path, container: str) -> None:
         self.deleted.append(container)

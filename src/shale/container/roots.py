@@ -7,7 +7,8 @@ from collections.abc import Callable
 
 from shale.container.record import ContainerRecord
 from shale.image.layerkeys import layer_keys
-from shale.linux.mount import mount_overlay
+from shale.linux.mount import change, mount_overlay
+from shale.runtime.wishes import RunWishes, decode_wishes
 from shale.snapshot.snapshots import Snapshots
 from shale.store.store import Store
 
@@ -32,11 +33,22 @@ class SnapshotRoots:
     def mount(self, record: ContainerRecord, upper: int, work: int) -> int:
         """The image with a folder for changes on top, detached; the descriptor is the caller's.
 
+        Device nodes that an image brings have no effect in it: those of a container are in /dev, and that
+        the others are forbidden would depend on control groups alone. One that may make device nodes can use
+        what it made.
+
         Raises:
             ShaleError: the image is not here whole, or cannot be mounted.
         """
         with self._snapshots().open(layer_keys(self._store, record.manifest)) as snapshot:
-            return snapshot.mount(upper, work)
+            root = snapshot.mount(upper, work)
+        try:
+            if not _makes_devices(decode_wishes(record.spec.wishes)):
+                change(root, no_devices=True)
+        except BaseException:
+            os.close(root)
+            raise
+        return root
 
     def view(self, record: ContainerRecord) -> int:
         """The image alone, detached and read-only; errors as `mount`."""
@@ -53,3 +65,9 @@ class SnapshotRoots:
             return mount_overlay((upper, below), user=self._user)
         finally:
             os.close(below)
+
+
+def _makes_devices(wishes: RunWishes) -> bool:
+    """Whether device nodes are a container's business, because its caller said so."""
+    added = {name.upper().removeprefix("CAP_") for name in wishes.cap_add}
+    return wishes.privileged or not added.isdisjoint({"ALL", "MKNOD"})

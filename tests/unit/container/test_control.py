@@ -33,9 +33,8 @@ class Running:
         return Control(self.containers)
 
     def become(self, **config: str) -> None:
-        made = ContainerRecord(
-            new_id(), "one", "busybox", Digest.of(b"image"), time.time(), ContainerSpec({"Cmd": ["x"], **config})
-        )
+        spec = ContainerSpec({"Cmd": ["sleep"], **config})
+        made = ContainerRecord(new_id(), "one", "busybox", Digest.of(b"image"), time.time(), spec)
         added = self.containers.add(made, lambda _tx, _digest: True)
         running = replace(added, state=State.RUNNING, process=process_of(self.process.pid), started=time.time())
         self.containers.move(added, running)

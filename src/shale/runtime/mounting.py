@@ -131,7 +131,8 @@ class Mounter:
                 return
             folder = self._volume(target, place.descriptor, wish)
             try:
-                self._attach(clone(folder), place.descriptor, read_only=wish.read_only)
+                # What an image has there comes with its device nodes.
+                self._attach(clone(folder), place.descriptor, read_only=wish.read_only, no_devices=True)
             finally:
                 os.close(folder)
 
@@ -148,9 +149,11 @@ class Mounter:
             os.close(source)
 
     @staticmethod
-    def _attach(mount: int, place: int, *, read_only: bool = False, slave: bool = False) -> None:
+    def _attach(
+        mount: int, place: int, *, read_only: bool = False, no_devices: bool = False, slave: bool = False
+    ) -> None:
         try:
-            change(mount, read_only=read_only, slave=slave)
+            change(mount, read_only=read_only, no_devices=no_devices, slave=slave)
             attach(mount, place)
         finally:
             os.close(mount)

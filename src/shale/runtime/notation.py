@@ -66,6 +66,8 @@ def parse_ulimit(text: str) -> ResourceLimit:
         soft, hard = (([int(one) for one in values.split(":")]) * 2)[:2]
     except ValueError:
         raise InvalidNotation(f"invalid ulimit {text!r}: a limit is a number, -1 for none") from None
+    if max(soft, hard) >= 2**63:
+        raise InvalidNotation(f"invalid ulimit {text!r}: a limit is less than 2^63, -1 for none")
     if values.count(":") > 1 or min(soft, hard) < -1 or soft % 2**64 > hard % 2**64:
         raise InvalidNotation(f"invalid ulimit {text!r}: the soft limit is at most the hard one")
     return ResourceLimit(name=name, soft=soft, hard=hard)

@@ -113,7 +113,17 @@ def test_what_is_no_device(text: str) -> None:
 def test_limits() -> None:
     assert parse_ulimit("nofile=1024") == ResourceLimit(name="nofile", soft=1024, hard=1024)
     assert parse_ulimit("nofile=1024:-1") == ResourceLimit(name="nofile", soft=1024, hard=-1)
-    for text in ("nofile", "nofile=", "files=1", "nofile=2:1", "nofile=-1:1", "nofile=1:2:3", "nofile=-2"):
+    for text in (
+        "nofile",
+        "nofile=",
+        "files=1",
+        "nofile=2:1",
+        "nofile=-1:1",
+        "nofile=1:2:3",
+        "nofile=-2",
+        "nofile=18446744073709551621",
+        "nofile=1:9223372036854775808",
+    ):
         with pytest.raises(InvalidNotation):
             parse_ulimit(text)
 

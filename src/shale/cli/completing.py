@@ -1,8 +1,9 @@
-"""What a shell asks for while a person types: the names and digests of the store's images."""
+"""What a shell asks for while a person types: the names of the store's images and containers."""
 
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -11,12 +12,32 @@ from click.shell_completion import CompletionItem
 
 from shale.cli.session import Session
 from shale.errors import ShaleError
+from shale.store.store import Store
 
-__all__ = ["names_in_store"]
+__all__ = ["containers_in_store", "names_in_store"]
 
 
 def names_in_store(ctx: click.Context, incomplete: str) -> list[CompletionItem]:
-    """Names of images, as people write them, that begin with what was typed.
+    """Names of images, as people write them, that begin with what was typed."""
+
+    def names(store: Store) -> list[str]:
+        return [one.reference.familiar for one in store.names.all() if one.reference.tag is not None]
+
+    return _complete(ctx, incomplete, names)
+
+
+def containers_in_store(ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+    """Names of containers that begin with what was typed."""
+
+    def names(store: Store) -> list[str]:
+        with store.database.read() as tx:
+            return [name for (name,) in tx.rows("SELECT name FROM containers ORDER BY name")]
+
+    return _complete(ctx, incomplete, names)
+
+
+def _complete(ctx: click.Context, incomplete: str, names: Callable[[Store], list[str]]) -> list[CompletionItem]:
+    """What of the store begins so.
 
     A completion has nobody to tell an error to: where the store cannot be read, there are no names.
     """
@@ -26,8 +47,7 @@ def names_in_store(ctx: click.Context, incomplete: str) -> list[CompletionItem]:
         try:
             if not session.settings.root.is_dir():
                 return []
-            names = [one.reference for one in session.engine.store.names.all()]
+            texts = names(session.engine.store)
         except (ShaleError, OSError):
             return []
-    texts = [name.familiar for name in names if name.tag is not None]
     return [CompletionItem(text) for text in texts if text.startswith(incomplete)]

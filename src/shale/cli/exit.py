@@ -13,7 +13,7 @@ from typing import Final
 from shale.cli.render.safe import escape_controls
 from shale.errors import Cancelled, ShaleError
 
-__all__ = ["BAD_FLAG", "FAILED", "INTERRUPTED", "complain", "exit_code"]
+__all__ = ["BAD_FLAG", "FAILED", "INTERRUPTED", "complain", "exit_code", "remark"]
 
 FAILED: Final = 1
 BAD_FLAG: Final = 125
@@ -24,6 +24,15 @@ INTERRUPTED: Final = 130
 def exit_code(error: ShaleError) -> int:
     """The exit code for an error."""
     return INTERRUPTED if isinstance(error, Cancelled) else FAILED
+
+
+def remark(text: str) -> None:
+    """Tell a person what is not as it could be, on standard error, and go on.
+
+    Args:
+        text: as for `complain`.
+    """
+    sys.stderr.write(f"shale: note: {escape_controls(text, keep=chr(10))}\n")
 
 
 def complain(text: str) -> None:

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import importlib
+import os
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final
 
 import click
 
 from shale.cli.exit import BAD_FLAG, FAILED
-from shale.cli.tree import Entry, aliases
+from shale.cli.tree import NAMESPACED, Entry, aliases
 
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
 
-__all__ = ["CONTEXT", "Command", "Group", "LazyGroup"]
+__all__ = ["CONTEXT", "Command", "Group", "LazyGroup", "ProgramCommand"]
 
 CONTEXT: Final = {"help_option_names": ["--help"], "max_content_width": 160}
 _TYPES: Final = {"text": "string", "integer": "int", "float": "float", "path": "string", "filename": "string"}
@@ -24,14 +25,28 @@ _TRUTHS: Final = {"true": True, "t": True, "1": True, "false": False, "f": False
 class Command(click.Command):
     """A command whose help reads like docker's and whose usage errors say what docker's say."""
 
+    flags_anywhere = True
+    """Whether flags may stand after arguments, as with most of docker's commands."""
+
     def make_parser(self, ctx: click.Context) -> Any:
-        """Let flags stand anywhere, as docker does."""
-        ctx.allow_interspersed_args = True
+        """Say where flags may stand."""
+        ctx.allow_interspersed_args = self.flags_anywhere
         return super().make_parser(ctx)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run it; for an ordinary user as root of a user namespace, where it has to see files of many users."""
+        module = _entry(self).module
+        if os.geteuid() != 0 and module in NAMESPACED:
+            from shale.cli.namespaced import enter  # noqa: PLC0415 - root never needs it
+
+            enter(module)
+        return super().invoke(ctx)
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Take `--flag=false` and `--flag=true` too, which Go's flags know and click's do not."""
-        return super().parse_args(ctx, _plain_flags(self.get_params(ctx), args))
+        params = self.get_params(ctx)
+        end = len(args) if self.flags_anywhere else _first_argument(params, args)
+        return super().parse_args(ctx, [*_plain_flags(params, args[:end]), *args[end:]])
 
     def format_usage(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """`Usage:  shale image tag SOURCE_IMAGE[:TAG] TARGET_IMAGE[:TAG]`."""
@@ -47,6 +62,12 @@ class Command(click.Command):
         options = sorted(_shown_options(self, ctx), key=_long)
         if options:
             formatter.write("\nOptions:\n" + _options(options, formatter.width))
+
+
+class ProgramCommand(Command):
+    """A command that ends with somebody else's command line: what stands after the first argument is theirs."""
+
+    flags_anywhere = False
 
 
 class Group(click.Group):
@@ -170,6 +191,25 @@ def _plain_flags(params: list[click.Parameter], args: list[str]) -> list[str]:
         else:
             plain += flag.secondary_opts[:1]
     return plain + args[end:]
+
+
+def _first_argument(params: list[click.Parameter], args: list[str]) -> int:
+    """Where the flags of a command end: the position of its first argument, or of `--`."""
+    flags = {name: one.is_flag for one in params if isinstance(one, click.Option) for name in one.opts}
+    position = 0
+    while position < len(args) and args[position].startswith("-") and args[position] not in ("-", "--"):
+        word = args[position]
+        position += 1
+        if word.startswith("--"):
+            takes_next = "=" not in word and not flags.get(word, True)
+        else:
+            # `-it`, `-uroot`, `-u root`: a letter with a value takes the rest of the word, or the next one.
+            taking = next(
+                (at for at, letter in enumerate(word[1:], 1) if not flags.get(f"-{letter}", True)), None
+            )
+            takes_next = taking == len(word) - 1
+        position += takes_next
+    return min(position, len(args))
 
 
 def _prose(text: str, width: int) -> str:

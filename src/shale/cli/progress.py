@@ -14,7 +14,7 @@ from shale.cli.render.units import human_duration, human_size
 from shale.cli.session import Session
 from shale.events import Event, LayerProgress, LayerState, Listener, Notice, RetryScheduled, silent
 
-__all__ = ["PlainProgress", "TerminalProgress", "listener_for"]
+__all__ = ["PlainProgress", "TerminalProgress", "listener_beside", "listener_for"]
 
 _MOVING: Final = (LayerState.DOWNLOADING, LayerState.PUSHING)
 _REDRAW: Final = 0.1
@@ -27,6 +27,14 @@ def listener_for(session: Session, *, quiet: bool) -> Listener:
     if quiet:
         return silent
     return TerminalProgress(sys.stdout) if session.is_terminal else PlainProgress(sys.stdout, sys.stderr)
+
+
+def listener_beside(session: Session, *, quiet: bool) -> Listener:
+    """The same on standard error, for commands whose output is something else."""
+    if quiet:
+        return silent
+    watched = sys.stderr.isatty() and session.environ.get("TERM") != "dumb"
+    return TerminalProgress(sys.stderr) if watched else PlainProgress(sys.stderr, sys.stderr)
 
 
 def _words(event: LayerProgress) -> str:

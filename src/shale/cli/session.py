@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Mapping
 from contextlib import ExitStack
@@ -12,6 +11,7 @@ from typing import TYPE_CHECKING, TextIO
 import click
 
 from shale.engine.settings import Settings, settings_from
+from shale.linux.outside import outer_user
 
 if TYPE_CHECKING:
     from shale.engine.engine import Engine
@@ -40,7 +40,7 @@ class Session:
     @property
     def settings(self) -> Settings:
         """Where things are."""
-        return settings_from(self.environ, user=os.geteuid(), root=self._root)
+        return settings_from(self.environ, user=outer_user(self.environ), root=self._root)
 
     @property
     def engine(self) -> Engine:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
+from shale.cli.exit import FAILED, complain
 from shale.cli.session import Session
 from shale.errors import Cancelled, ShaleError
 
-__all__ = ["try_each"]
+__all__ = ["report_each", "try_each"]
 
 
 def try_each(session: Session, names: Iterable[str], action: Callable[[str], None]) -> list[ShaleError]:
@@ -35,3 +36,11 @@ def try_each(session: Session, names: Iterable[str], action: Callable[[str], Non
                 raise
             failures.append(error)
     return failures
+
+
+def report_each(session: Session, names: Iterable[str], action: Callable[[str], None]) -> int:
+    """Do something for each name, tell what went wrong, and give the exit code; see `try_each`."""
+    failures = try_each(session, names, action)
+    for failure in failures:
+        complain(failure.message)
+    return FAILED if failures else 0

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Final, NamedTuple
 
-__all__ = ["GROUPS", "TOP", "Entry", "aliases"]
+__all__ = ["GROUPS", "NAMESPACED", "TOP", "Entry", "aliases"]
 
 
 class Entry(NamedTuple):
@@ -25,6 +25,31 @@ class Entry(NamedTuple):
 
 
 GROUPS: Final[dict[str, tuple[str, dict[str, Entry]]]] = {
+    "container": (
+        "Manage containers",
+        {
+            "commit": Entry("container_commit", "Create a new image from a container's changes"),
+            "cp": Entry("container_cp", "Copy files/folders between a container and the local filesystem"),
+            "create": Entry("container_create", "Create a new container"),
+            "diff": Entry("container_diff", "Inspect changes to files or directories in a container"),
+            "export": Entry("container_export", "Export a container's filesystem as a tar archive"),
+            "inspect": Entry("container_inspect", "Display detailed information on one or more containers"),
+            "kill": Entry("container_kill", "Kill one or more running containers"),
+            "list": Entry("container_ls", "List containers", hidden=True),
+            "ls": Entry("container_ls", "List containers"),
+            "prune": Entry("container_prune", "Remove all stopped containers"),
+            "ps": Entry("container_ls", "List containers", hidden=True),
+            "remove": Entry("container_rm", "Remove one or more containers", hidden=True),
+            "rename": Entry("container_rename", "Rename a container"),
+            "rm": Entry("container_rm", "Remove one or more containers"),
+            "run": Entry("container_run", "Create and run a new container from an image"),
+            "start": Entry("container_start", "Start one or more stopped containers"),
+            "stop": Entry("container_stop", "Stop one or more running containers"),
+            "wait": Entry(
+                "container_wait", "Block until one or more containers stop, then print their exit codes"
+            ),
+        },
+    ),
     "image": (
         "Manage images",
         {
@@ -64,30 +89,55 @@ GROUPS: Final[dict[str, tuple[str, dict[str, Entry]]]] = {
     }),
 }  # fmt: skip
 
+_CONTAINER: Final = GROUPS["container"][1]
 _IMAGE: Final = GROUPS["image"][1]
 
 TOP: Final[dict[str, Entry]] = {
+    "commit": _CONTAINER["commit"],
     "completion": Entry("completion", "Print a script that completes commands in a shell"),
     "copy": _IMAGE["copy"],
+    "cp": _CONTAINER["cp"],
+    "create": _CONTAINER["create"],
+    "diff": _CONTAINER["diff"],
+    "export": _CONTAINER["export"],
     "history": _IMAGE["history"],
     "images": _IMAGE["ls"],
     "import": _IMAGE["import"],
     "info": GROUPS["system"][1]["info"],
-    "inspect": _IMAGE["inspect"],
+    "inspect": Entry("inspect", "Return low-level information on containers and images"),
+    "kill": _CONTAINER["kill"],
     "load": _IMAGE["load"],
     "login": Entry("login", "Authenticate to a registry"),
     "logout": Entry("logout", "Log out from a registry"),
+    "ps": _CONTAINER["ls"],
     "pull": _IMAGE["pull"],
     "push": _IMAGE["push"],
     "reflog": _IMAGE["reflog"],
+    "rename": _CONTAINER["rename"],
     "restore": _IMAGE["restore"],
+    "rm": _CONTAINER["rm"],
     "rmi": _IMAGE["rm"],
+    "run": _CONTAINER["run"],
     "save": _IMAGE["save"],
     "search": Entry("search", "Search a registry for images"),
+    "start": _CONTAINER["start"],
+    "stop": _CONTAINER["stop"],
     "tag": _IMAGE["tag"],
+    "unshare": Entry("unshare", "Run a command in the user namespace in which a user's containers are"),
     "untag": _IMAGE["untag"],
+    "wait": _CONTAINER["wait"],
     "version": Entry("version", "Show the version of shale and of what it uses"),
 }
+
+
+NAMESPACED: Final = frozenset({
+    "container_commit", "container_cp", "container_create", "container_diff", "container_export",
+    "container_kill", "container_prune", "container_rm", "container_run", "container_start", "container_stop",
+    "image_copy", "image_import", "image_load", "image_mount", "image_prune", "image_pull", "image_rm",
+    "image_umount", "image_unpack", "store_check", "system_df", "unshare",
+})  # fmt: skip
+"""Modules of commands that make, read or remove trees of files with owners of their own, or mount, or signal
+processes of other users: an ordinary user runs them as root of a user namespace."""
 
 
 def aliases(entry: Entry) -> list[str]:

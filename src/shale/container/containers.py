@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Final
 
 from shale.container.folders import Folders, HeldFolder
@@ -25,10 +25,26 @@ from shale.linux.boot import ProcessIdentity, boot_time, is_alive, process_of
 from shale.oci.digest import Digest
 from shale.store.database import Database, Transaction
 
-__all__ = ["Containers"]
+__all__ = ["Containers", "Survey"]
+
+_SELECT: Final = f"SELECT {COLUMNS} FROM containers"  # noqa: S608 - a constant
+_INSERT: Final = f"INSERT INTO containers ({COLUMNS}) VALUES (?{', ?' * 14})"  # noqa: S608 - as above
 
 _SLACK: Final = 1.0
 """Seconds by which a first process may seem to have begun after its pid was written: clocks are not exact."""
+
+
+@dataclass(frozen=True, slots=True)
+class Survey:
+    """Everything that there is of containers.
+
+    Attributes:
+        records: every container as it truly is, the latest created first.
+        abandoned: ids of what killed processes left that nobody wants; see `PutDown.tidy`.
+    """
+
+    records: list[ContainerRecord]
+    abandoned: list[str]
 
 
 class Containers:
@@ -45,9 +61,28 @@ class Containers:
 
     def all(self) -> list[ContainerRecord]:
         """Every container as it truly is, the latest created first."""
+        return self.survey().records
+
+    def survey(self) -> Survey:
+        """Look at everything that there is of containers."""
         with self._database.read() as tx:
-            rows = tx.rows(f"SELECT {COLUMNS} FROM containers ORDER BY created DESC, id")  # noqa: S608 - constant
-        return [seen for row in rows if (seen := self._see(record_of(row))) is not None]
+            stored = [record_of(row) for row in tx.rows(f"{_SELECT} ORDER BY created DESC, id")]
+        records, abandoned = [], []
+        for one in stored:
+            seen = self._see(one)
+            if seen is not None:
+                records.append(seen)
+                if _is_unwanted(one, seen) and not self.folders.is_held(one.id):
+                    abandoned.append(one.id)
+        known = {one.id for one in stored}
+        abandoned += [key for key in self.folders.ids() if key not in known and not self.folders.is_held(key)]
+        return Survey(records, abandoned)
+
+    def is_abandoned(self, held: HeldFolder) -> bool:
+        """Whether nobody wants a container whose lock we hold: half made or removed, or ended with `--rm`."""
+        with self._database.read() as tx:
+            row = _row(tx, held.id)
+        return row is None or _is_unwanted(stored := record_of(row), self._as_seen(stored, held=False))
 
     def find(self, text: str) -> ContainerRecord:
         """One container by its id, its name, or the beginning of its id, in this order.
@@ -83,7 +118,7 @@ class Containers:
             if not is_whole(tx, record.manifest):
                 raise NotFound(f"image {record.image} is not here any more; pull it again")
             named = replace(record, name=_free_name(tx, name))
-            tx.run(f"INSERT INTO containers ({COLUMNS}) VALUES ({', '.join('?' * 15)})", row_of(named))  # noqa: S608 - constant
+            tx.run(_INSERT, row_of(named))
         return named
 
     def settled(self, held: HeldFolder) -> ContainerRecord:
@@ -195,6 +230,14 @@ class Containers:
         )
 
 
+def _is_unwanted(stored: ContainerRecord, seen: ContainerRecord) -> bool:
+    if stored.state is State.REMOVING:
+        return True
+    # With `--rm`: it was started, or somebody died over it, and it does not run.
+    tried = seen.state is State.EXITED or stored.process is not None or stored.exit_code is not None
+    return stored.spec.remove and tried and seen.state is not State.RUNNING
+
+
 def _first_process(pid: int, written: float) -> ProcessIdentity | None:
     """The process of a pid that was written down then; None where it has ended, and another has its id."""
     try:
@@ -206,19 +249,19 @@ def _first_process(pid: int, written: float) -> ProcessIdentity | None:
 
 
 def _row(tx: Transaction, container: str) -> Sequence[object] | None:
-    row: Sequence[object] | None = tx.row(f"SELECT {COLUMNS} FROM containers WHERE id = ?", (container,))  # noqa: S608 - constant
+    row: Sequence[object] | None = tx.row(f"{_SELECT} WHERE id = ?", (container,))
     return row
 
 
 def _find(tx: Transaction, text: str) -> ContainerRecord:
     row = _row(tx, text)
     if row is None:
-        row = tx.row(f"SELECT {COLUMNS} FROM containers WHERE name = ?", (text.removeprefix("/"),))  # noqa: S608 - constant
+        row = tx.row(f"{_SELECT} WHERE name = ?", (text.removeprefix("/"),))
     if row is not None:
         return record_of(row)
     if not text or any(digit not in "0123456789abcdef" for digit in text):
         raise ContainerNotFound(text)
-    rows = tx.rows(f"SELECT {COLUMNS} FROM containers WHERE substr(id, 1, ?) = ? LIMIT 2", (len(text), text))  # noqa: S608 - constant
+    rows = tx.rows(f"{_SELECT} WHERE substr(id, 1, ?) = ? LIMIT 2", (len(text), text))
     if len(rows) > 1:
         raise AmbiguousContainer(f"multiple IDs found with provided prefix: {text}; give more of it")
     if not rows:

@@ -19,7 +19,7 @@ from typing import Final
 
 from shale.container.naming import ContainerNotFound
 from shale.errors import Unavailable
-from shale.linux.durable import disk_errors, make_folder
+from shale.linux.durable import disk_errors
 from shale.linux.removal import remove_tree
 from shale.store.locked import FolderBusy, lock_folder, try_lock
 
@@ -72,12 +72,17 @@ class HeldFolder:
     def part(self, name: str, mode: int = 0o700) -> int:
         """One of the folders inside, made where it is missing; the caller closes the descriptor.
 
+        It is opened by its path, so that it belongs to the mount namespace of whoever asks: the kernel stacks
+        and mounts nothing that was opened in another one.
+
         Args:
             name: `upper`, `work`, `rootfs` or `runtime`.
             mode: permissions of a new one.
         """
         with disk_errors(f"opening {self.path / name}"):
-            return make_folder(self.folder, name, mode=mode, durable=False)
+            with suppress(FileExistsError):
+                os.mkdir(name, mode, dir_fd=self.folder)
+            return os.open(self.path / name, _OPEN)
 
     def forget_pid(self) -> None:
         """Take away what an earlier run left, so that it cannot be taken for the next one's."""
@@ -109,18 +114,22 @@ class Folders:
             return []
 
     @contextmanager
-    def create(self, container: str) -> Iterator[HeldFolder]:
-        """Make the folder of a new container, and hold it.
+    def create(self, container: str, *, patience: float = _PATIENCE) -> Iterator[HeldFolder]:
+        """Make the folder of a container where it is missing, and hold it.
+
+        Args:
+            container: its id.
+            patience: seconds to wait for another holder; 0 to try once.
 
         Raises:
-            ContainerBusy: that id is taken, by somebody who does not let go of it.
+            ContainerBusy: somebody else held it all the time.
             DiskFull, NoPermission, StorageFailure: the disk.
         """
         with disk_errors(f"making the folder of container {container}"):
             self._path.mkdir(mode=0o700, exist_ok=True)
             with self._above() as above:
                 try:
-                    held = lock_folder(above, container, patience=_PATIENCE, waiting=lambda: None)
+                    held = lock_folder(above, container, patience=patience, waiting=lambda: None)
                 except FolderBusy:
                     raise _busy(container) from None
         try:
@@ -134,7 +143,7 @@ class Folders:
 
         Args:
             container: its id.
-            patience: seconds; 0 to try once.
+            patience: as `create`.
 
         Raises:
             ContainerNotFound: it has no folder (any more).

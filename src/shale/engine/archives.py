@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import BinaryIO, Final
 
+from shale.engine.created import created
 from shale.engine.parts import Parts
 from shale.engine.saveformat import SaveFormat
 from shale.errors import Invalid
@@ -23,8 +23,9 @@ from shale.image.archive.tarlanding import TarLanding
 from shale.image.copy import Copier
 from shale.image.landing import Label, Landing
 from shale.image.resolve import find_image
-from shale.image.rootfs import Imported, Importer, Wishes
+from shale.image.rootfs import Importer, Wishes
 from shale.image.stored import StoredImages
+from shale.image.written import Made
 from shale.oci.digest import Digest
 from shale.oci.platform import Platform, parse_platform
 from shale.oci.reference import InvalidReference, Reference
@@ -134,14 +135,14 @@ class Archives:
         changes: Sequence[str],
         message: str | None,
         platform: str | None,
-    ) -> Imported:
+    ) -> Made:
         """Make an image of a root file system; see `Images.import_rootfs`."""
         reference = Reference.parse(name).with_default_tag() if name else None
         if reference is not None and reference.digest is not None:
             raise InvalidReference(f"cannot import under a digest: {name}; it is known when the image is made")
         host = self.parts.settings.host
         wishes = Wishes(
-            created=_created(self.parts.settings.environ),
+            created=created(self.parts.settings.environ),
             comment=message or f"Imported from {shown}",
             changes=changes,
             platform=parse_platform(platform, host) if platform else _plain(host),
@@ -156,18 +157,3 @@ def _plain(host: Platform) -> Platform:
 
 def _ref_name(reference: Reference) -> str:
     return str(reference)
-
-
-def _created(environ: Mapping[str, str]) -> str:
-    """Now, or the moment that reproducible-builds.org's variable asks for.
-
-    Raises:
-        Invalid: the variable is no number of seconds.
-    """
-    text = environ.get("SOURCE_DATE_EPOCH")
-    if not text:
-        return datetime.now(UTC).isoformat().replace("+00:00", "Z")
-    try:
-        return datetime.fromtimestamp(int(text), UTC).isoformat().replace("+00:00", "Z")
-    except (ValueError, OverflowError, OSError):
-        raise Invalid(f"SOURCE_DATE_EPOCH={text[:40]} is not a number of seconds since 1970") from None

@@ -12,9 +12,11 @@ from typing import TYPE_CHECKING, Self
 from shale.engine.parts import Parts
 from shale.engine.settings import Settings, settings_from
 from shale.engine.snapshotting import Snapshotting
+from shale.linux.outside import outer_user
 from shale.store.store import Store, open_store
 
 if TYPE_CHECKING:
+    from shale.engine.containers import Containers
     from shale.engine.images import Images
 
 __all__ = ["Engine"]
@@ -59,7 +61,8 @@ class Engine:
             ShaleError: as the class.
         """
         folder = Path(root).absolute() if root is not None else None
-        return cls(settings_from(os.environ if environ is None else environ, user=os.geteuid(), root=folder))
+        variables = os.environ if environ is None else environ
+        return cls(settings_from(variables, user=outer_user(variables), root=folder))
 
     @property
     def images(self) -> Images:
@@ -67,6 +70,13 @@ class Engine:
         from shale.engine.images import Images  # noqa: PLC0415 - an engine that lists imports no wire
 
         return Images(self.parts)
+
+    @property
+    def containers(self) -> Containers:
+        """Containers: run, create, start, list, remove, and so on."""
+        from shale.engine.containers import Containers  # noqa: PLC0415 - as above
+
+        return Containers(self.parts)
 
     def close(self) -> None:
         """Close the store."""

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import os
-
 from shale.engine.settings import Settings
 from shale.events import Listener, silent
 from shale.image.remote import RemoteRepository
+from shale.linux.outside import outer_user
 from shale.oci.digest import Digest
 from shale.oci.reference import Reference
 from shale.registry.client.cancel import Cancellation
@@ -47,7 +46,7 @@ class Registries:
         self.cancel = cancel or Cancellation()
         self.hosts = Hosts.load(host_paths_from(settings.environ, settings.home))
         self.credentials = AuthFiles(
-            auth_files_from(settings.environ, settings.home, os.getuid()), settings.environ
+            auth_files_from(settings.environ, settings.home, outer_user(settings.environ)), settings.environ
         )
         self.client = RegistryClient(
             endpoints=self.hosts,

@@ -41,7 +41,7 @@ def settings_from(environ: Mapping[str, str], *, user: int, root: Path | None = 
     Args:
         environ: its environment: `SHALE_ROOT`, `XDG_DATA_HOME`, `HOME`, `SHALE_DEFAULT_PLATFORM` (or
             `DOCKER_DEFAULT_PLATFORM`), and what the ecosystem's files are found by.
-        user: its effective user id; 0 has the system's store.
+        user: its effective user id outside of a user namespace of ours; 0 has the system's store.
         root: the store's folder where it was given on the command line or by a caller.
 
     Raises:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from shale.engine.settings import Settings
+from shale.linux.outside import outer_user
 from shale.registry.client.credentials.paths import auth_files_from
 from shale.registry.client.hosts.sources import configuration_files, host_paths_from, load_configuration
 
@@ -56,7 +57,7 @@ def registries_of(settings: Settings) -> Surroundings:
     """
     paths = host_paths_from(settings.environ, settings.home)
     tables = load_configuration(paths).registries.values()
-    credentials = auth_files_from(settings.environ, settings.home, os.getuid())
+    credentials = auth_files_from(settings.environ, settings.home, outer_user(settings.environ))
     return Surroundings(
         files=configuration_files(paths),
         credential_files=[path for path in credentials if os.access(path, os.R_OK)],

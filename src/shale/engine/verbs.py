@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from shale.engine.archives import Archives
     from shale.engine.copies import Copied
     from shale.image.archive.load import Loaded
-    from shale.image.rootfs import Imported
+    from shale.image.written import Made
 
 __all__ = ["ArchiveVerbs"]
 
@@ -79,7 +79,7 @@ class ArchiveVerbs:
         changes: Sequence[str] = (),
         message: str | None = None,
         platform: str | None = None,
-    ) -> Imported:
+    ) -> Made:
         """Make an image of the tar of a root file system.
 
         Args:

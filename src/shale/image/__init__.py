@@ -11,5 +11,6 @@ Invariants:
 Reading order: `ports`, `graph`, `parallel`; `making`, `receiving`, `intake`, `expectation`, `pull`; `stored`,
 `remote`, `push`; what the store has: `listing`, `resolve`, `history`, `inspect`, `filters` with `instants`,
 `uses`, `remove`, `usage`; as file systems: `layerkeys`, `mounts`, `unpack`; between places: `notation`,
-`landing`, `copy`, `relay`; `archive` with `byterange`; `rootfs` with `changes` (import).
+`landing`, `copy`, `relay`; `archive` with `byterange`; of our own: `packing`,
+`written`, `rootfs` with `changes` (import).
 """

@@ -18,7 +18,9 @@ __all__ = [
     "ImageFilters",
     "InvalidFilter",
     "created_at",
+    "has_label",
     "parse_filters",
+    "parse_label",
     "truth",
 ]
 
@@ -84,8 +86,8 @@ class ImageFilters:
         Raises:
             InvalidFilter: a value is malformed.
         """
-        self._labels = [_label(text) for text in filters.get("label", ())]
-        self._no_labels = [_label(text) for text in filters.get("label!", ())]
+        self._labels = [parse_label(text) for text in filters.get("label", ())]
+        self._no_labels = [parse_label(text) for text in filters.get("label!", ())]
         self._patterns = filters.get("reference", ())
         self._dangling = [truth(text) for text in filters.get("dangling", ())]
         self._before = [created_at(find(text)) for text in filters.get("before", ())]
@@ -96,8 +98,8 @@ class ImageFilters:
         """Whether an image fits."""
         created = created_at(image)
         return (
-            all(has_label(image, key, value) for key, value in self._labels)
-            and not any(has_label(image, key, value) for key, value in self._no_labels)
+            all(has_label(image.labels, key, value) for key, value in self._labels)
+            and not any(has_label(image.labels, key, value) for key, value in self._no_labels)
             and (not self._dangling or image.is_dangling in self._dangling)
             and all(created < moment for moment in (*self._before, *self._until))
             and all(created > moment for moment in self._since)
@@ -114,12 +116,17 @@ class ImageFilters:
         return self._patterns
 
 
-def has_label(image: ImageSummary, key: str, value: str | None) -> bool:
-    """Whether an image has a label, with a value where one is given."""
-    return key in image.labels and (value is None or image.labels[key] == value)
+def has_label(labels: Mapping[str, str], key: str, value: str | None) -> bool:
+    """Whether there is a label, with a value where one is given."""
+    return key in labels and (value is None or labels[key] == value)
 
 
-def _label(text: str) -> tuple[str, str | None]:
+def parse_label(text: str) -> tuple[str, str | None]:
+    """Read `KEY` or `KEY=VALUE`.
+
+    Raises:
+        InvalidFilter: there is no key.
+    """
     key, equals, value = text.partition("=")
     if not key:
         raise InvalidFilter(f"invalid filter 'label={text}': expected label=KEY or label=KEY=VALUE")

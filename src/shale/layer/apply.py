@@ -113,7 +113,7 @@ class TreeWriter:
             entries=self._scan.entries,
             size=self._entries.size,
             loose=self._entries.loose or self._folders.implied or self._whiteouts.loose,
-            notes=self._attributes.all_notes(),
+            notes=self._attributes.notes,
         )
 
     def close(self) -> None:

@@ -52,27 +52,29 @@ class Attributes:
 
     Args:
         keep_owner: as in `ApplyRules`.
-
-    Attributes:
-        notes: what could not be kept.
     """
 
     def __init__(self, *, keep_owner: bool) -> None:
-        self.notes: list[str] = []
+        self._notes: list[str] = []
         self._unsaid = 0
         self._keep_owner = keep_owner
         self._uid = os.geteuid()
 
-    def note(self, text: str) -> None:
+    def skip_device(self, header: Header) -> None:
+        """Note that a device was not made."""
+        self._note(f"device {_text(header.name)} skipped: this user may not make it")
+
+    def _note(self, text: str) -> None:
         """Remember something for a person; only the first hundred are kept in words."""
-        if len(self.notes) < MOST_NOTES:
-            self.notes.append(text)
+        if len(self._notes) < MOST_NOTES:
+            self._notes.append(text)
         else:
             self._unsaid += 1
 
-    def all_notes(self) -> tuple[str, ...]:
-        """The notes, and how many more there would be."""
-        return (*self.notes, f"and {self._unsaid} more like these") if self._unsaid else tuple(self.notes)
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What could not be kept, for a person."""
+        return (*self._notes, f"and {self._unsaid} more like these") if self._unsaid else tuple(self._notes)
 
     def of_file(self, descriptor: int, group: int, header: Header) -> None:
         """To a regular file that was made, and written to the end.
@@ -176,5 +178,9 @@ class Attributes:
                 if problem.errno not in _REFUSED and (problem.errno != errno.ENOSPC or len(value) < _LARGE):
                     raise
                 reason = os.strerror(problem.errno or 0).lower()
-                self.note(f"the attribute {attribute!r} of {header.name[:200]!r} was left out: {reason}")
+                self._note(f"attribute {_text(attribute)} of {_text(header.name)} skipped: {reason}")
         return later
+
+
+def _text(name: bytes) -> str:
+    return repr(name[:200].decode("utf-8", "backslashreplace"))

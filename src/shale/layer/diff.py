@@ -157,7 +157,7 @@ class _Layer:
 
     def _note(self, path: bytes, why: str) -> None:
         if len(self._notes) < _MOST_NOTES:
-            self._notes.append(f"{path[:200]!r} was left out: {why}")
+            self._notes.append(f"{path[:200].decode('utf-8', 'backslashreplace')!r} skipped: {why}")
         else:
             self._unsaid += 1
 

@@ -202,7 +202,7 @@ class Entries:
             self._whiteouts.removes(folder, base)
             return None
         if not self._rules.make_devices:
-            self._attributes.note(f"the device {header.name[:200]!r} was left out: this user may not make it")
+            self._attributes.skip_device(header)
             return None
         kind = stat.S_IFCHR if header.kind == CHARACTER_DEVICE else stat.S_IFBLK
         number = os.makedev(header.major, header.minor)

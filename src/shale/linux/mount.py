@@ -24,7 +24,7 @@ from shale.linux.mounterrors import (
     NoSuchPlace,
 )
 from shale.linux.overlaymount import MOST_LOWERS, mount_overlay
-from shale.linux.places import attach, bind, clone, mounted_at, unmount
+from shale.linux.places import attach, bind, change, clone, mounted_at, unmount
 from shale.linux.privatemounts import in_private_mounts
 
 __all__ = [
@@ -37,6 +37,7 @@ __all__ = [
     "NoSuchPlace",
     "attach",
     "bind",
+    "change",
     "clone",
     "in_private_mounts",
     "mount_erofs",

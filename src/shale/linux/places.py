@@ -16,7 +16,7 @@ from typing import Final
 from shale.linux.mounterrors import MountRefused, NoSuchPlace, mount_errors
 from shale.linux.syscall import AT_EMPTY_PATH, library, system
 
-__all__ = ["attach", "bind", "clone", "mounted_at", "unmount"]
+__all__ = ["attach", "bind", "change", "clone", "is_mount_point", "mounted_at", "unmount"]
 
 _OPEN_TREE: Final = 428
 _MOVE_MOUNT: Final = 429
@@ -26,6 +26,8 @@ _AT_RECURSIVE: Final = 0x8000
 _MOVE_EMPTY: Final = 0x04 | 0x40
 """MOVE_MOUNT_F_EMPTY_PATH, MOVE_MOUNT_T_EMPTY_PATH: both ends are descriptors."""
 _READ_ONLY: Final = 1
+_PRIVATE: Final = 1 << 18
+_SLAVE: Final = 1 << 19
 _DETACH: Final = 2
 _NO_FOLLOW: Final = 8
 
@@ -46,11 +48,12 @@ def attach(mount: int, place: int | str) -> None:
         system(_MOVE_MOUNT, mount, b"", target, b"", _MOVE_EMPTY)
 
 
-def clone(source: int | str) -> int:
+def clone(source: int | str, *, recursive: bool = True) -> int:
     """A detached copy of what is mounted at a place, and below it.
 
     Args:
         source: directory or file, by descriptor or path.
+        recursive: whether mounts below it come too.
 
     Returns:
         A descriptor of its root.
@@ -59,7 +62,7 @@ def clone(source: int | str) -> int:
         MountDenied, NoSuchPlace, MountRefused: as `attach`.
     """
     with _Place(source) as origin, mount_errors("copying a mount"):
-        flags = _OPEN_TREE_CLONE | os.O_CLOEXEC | AT_EMPTY_PATH | _AT_RECURSIVE
+        flags = _OPEN_TREE_CLONE | os.O_CLOEXEC | AT_EMPTY_PATH | (_AT_RECURSIVE if recursive else 0)
         return system(_OPEN_TREE, origin, b"", flags)
 
 
@@ -78,13 +81,30 @@ def bind(source: int | str, place: int | str, *, read_only: bool = False) -> Non
     copy = clone(source)
     try:
         if read_only:
-            with mount_errors("making a mount read-only"):
-                attributes = struct.pack("<4Q", _READ_ONLY, 0, 0, 0)
-                flags = AT_EMPTY_PATH | _AT_RECURSIVE
-                system(_MOUNT_SETATTR, copy, b"", flags, attributes, len(attributes))
+            change(copy, read_only=True)
         attach(copy, place)
     finally:
         os.close(copy)
+
+
+def change(mount: int, *, read_only: bool = False, slave: bool | None = None) -> None:
+    """Change a mount and those below it.
+
+    Args:
+        mount: descriptor of its root; it need not be attached.
+        read_only: whether nothing can be written any more by way of it.
+        slave: whether what its origin gets mounted later comes too; None to leave that as it is. Never the
+            other way.
+
+    Raises:
+        MountUnsupported: the kernel cannot change mounts in one step (Linux before 5.12).
+        MountDenied: not allowed in this mount namespace.
+    """
+    propagation = 0 if slave is None else (_SLAVE if slave else _PRIVATE)
+    with mount_errors("changing a mount"):
+        attributes = struct.pack("<4Q", _READ_ONLY if read_only else 0, 0, propagation, 0)
+        flags = AT_EMPTY_PATH | _AT_RECURSIVE
+        system(_MOUNT_SETATTR, mount, b"", flags, attributes, len(attributes))
 
 
 def unmount(place: str, *, detach: bool = False) -> None:
@@ -118,6 +138,23 @@ def mounted_at(place: str) -> bool:
         parent = os.path.dirname(os.path.abspath(place))
         with _Place(parent) as above:
             return parent == os.path.abspath(place) or _mount_id(here) != _mount_id(above)
+
+
+def is_mount_point(folder: int, name: bytes) -> bool:
+    """Whether something is mounted on an entry of a folder, seen from there.
+
+    Args:
+        folder: descriptor of the folder.
+        name: one component, which is not followed.
+
+    Raises:
+        OSError: as open(2) says it.
+    """
+    entry = os.open(name, os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=folder)
+    try:
+        return _mount_id(entry) != _mount_id(folder)
+    finally:
+        os.close(entry)
 
 
 class _Place:

@@ -8,7 +8,15 @@ from typing import Protocol
 
 from shale.errors import Conflict, NotFound
 
-__all__ = ["ContainerGone", "Driver", "Running", "RuntimeFailed", "Streams"]
+__all__ = [
+    "CommandNotExecutable",
+    "CommandNotFound",
+    "ContainerGone",
+    "Driver",
+    "Running",
+    "RuntimeFailed",
+    "Streams",
+]
 
 
 class ContainerGone(NotFound):
@@ -17,6 +25,14 @@ class ContainerGone(NotFound):
 
 class RuntimeFailed(Conflict):
     """The program could not do what it was asked for; the message holds what it said."""
+
+
+class CommandNotFound(RuntimeFailed):
+    """What a container should run is not in it; docker's command line answers 127."""
+
+
+class CommandNotExecutable(RuntimeFailed):
+    """What a container should run is there and no program that can be started; docker answers 126."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +57,13 @@ class Driver(Protocol):
     def run(self, state: Path, container: str, bundle: Path, pid_file: Path, streams: Streams) -> Running:
         """Start a container; called in the mount namespace in which its root file system is mounted.
 
+        Args:
+            state: where the program keeps what it knows; made where it is missing.
+            container: a name that is new there.
+            bundle: folder with `config.json` and `rootfs`.
+            pid_file: gets the process id of its first process, before it runs.
+            streams: given to it; a terminal on them is taken over where the spec asks for a terminal.
+
         Raises:
             RuntimeFailed: the program cannot be started.
         """
@@ -60,11 +83,16 @@ class Running(Protocol):
     """A container that was started in the foreground."""
 
     def signal(self, number: int) -> None:
-        """Pass a signal on to it."""
+        """Pass a signal on to it; where it has ended, nothing happens.
+
+        SIGWINCH says that the terminal on its standard input has another size.
+        """
 
     def wait(self) -> int:
         """Wait for its end: the exit code of its first process, 128 and the signal where one ended it.
 
         Raises:
-            RuntimeFailed: it never began; what the program said is in the message.
+            CommandNotFound, CommandNotExecutable: it never began because of what it should run.
+            RuntimeFailed: it never began for another reason, which is in the message; or the program was
+                killed and its container may run on without it.
         """

@@ -45,14 +45,15 @@ class Network(StrEnum):
 
 
 class Propagation(StrEnum):
-    """Whether mounts below a bind mount reach the other side later (mount_namespaces(7))."""
+    """Whether mounts below a bind mount reach the container later (mount_namespaces(7)).
+
+    The other way, from the container to the host, is not offered: its mounts are gone with it for certain.
+    """
 
     PRIVATE = "private"
     RPRIVATE = "rprivate"
     SLAVE = "slave"
     RSLAVE = "rslave"
-    SHARED = "shared"
-    RSHARED = "rshared"
 
 
 class BindMount(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="type", tag="bind"):
@@ -165,7 +166,8 @@ class RunWishes(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         cap_add: capabilities beyond the default, `CAP_` may be missing; `ALL`.
         cap_drop: capabilities to leave out; `ALL`. What is added by name stays.
         privileged: all capabilities, all devices, no seccomp, nothing masked.
-        no_new_privileges: whether setuid programs and file capabilities have no effect.
+        no_new_privileges: whether setuid programs and file capabilities have no effect; None for yes, but no
+            where it is privileged.
         seccomp: None for shale's profile, `unconfined`, or the text of a profile (docker's JSON).
         init: whether a small init is the first process, which reaps and passes signals on.
         tty: whether the first process has a terminal.
@@ -196,7 +198,7 @@ class RunWishes(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     cap_add: tuple[str, ...] = ()
     cap_drop: tuple[str, ...] = ()
     privileged: bool = False
-    no_new_privileges: bool = True
+    no_new_privileges: bool | None = None
     seccomp: str | None = None
     init: bool = False
     tty: bool = False

@@ -9,10 +9,17 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from shale.errors import Corrupt
+from shale.errors import Corrupt, NotFound
 from shale.oci.digest import DiffID
 
-__all__ = ["Built", "LayerBuilder", "LayerDamaged", "LayerForm"]
+__all__ = ["Built", "LayerBuilder", "LayerDamaged", "LayerForm", "LayerMissing"]
+
+
+class LayerMissing(NotFound):
+    """There is no layer of that name in the folder."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"there is no layer {name}; it is made again from its blob at the next use")
 
 
 class LayerDamaged(Corrupt):
@@ -83,7 +90,7 @@ class LayerForm(Protocol):
         closes it; nothing else holds it.
 
         Raises:
-            NotFound: there is no such layer.
+            LayerMissing: there is no such layer.
             LayerDamaged: it cannot be mounted.
         """
 
@@ -91,7 +98,7 @@ class LayerForm(Protocol):
         """Read a whole layer and compare it with what it should be.
 
         Raises:
-            NotFound: there is no such layer.
+            LayerMissing: there is no such layer.
             LayerDamaged: it is something else.
         """
 

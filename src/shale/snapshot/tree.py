@@ -13,7 +13,6 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from typing import Final
 
-from shale.errors import NotFound
 from shale.layer.apply import TreeWriter
 from shale.layer.behind import Behind
 from shale.layer.rules import ApplyRules, Whiteouts
@@ -21,21 +20,17 @@ from shale.linux.durable import disk_errors
 from shale.linux.removal import remove_tree
 from shale.linux.syscall import library
 from shale.oci.digest import DiffID
-from shale.snapshot.form import Built, LayerBuilder, LayerDamaged
+from shale.snapshot.form import Built, LayerBuilder, LayerDamaged, LayerMissing
 from shale.snapshot.treecheck import TreeCheck
 from shale.snapshot.treelist import ListDamaged, ListWriter, read_list
 
-__all__ = ["NoSuchTree", "TreeBuilder", "TreeForm"]
+__all__ = ["TreeBuilder", "TreeForm"]
 
 _FOLDER: Final = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _ROOT: Final = "root"
 _LIST: Final = "list"
 _QUEUED: Final = 4
 """Pieces of at most 1 MiB that wait for the list."""
-
-
-class NoSuchTree(NotFound):
-    """There is no layer of that name."""
 
 
 class TreeForm:
@@ -173,7 +168,7 @@ def _opened(folder: int, name: str) -> Iterator[int]:
         with disk_errors(f"opening the layer {name}"):
             layer = os.open(name, _FOLDER, dir_fd=folder)
     except FileNotFoundError as error:
-        raise NoSuchTree(f"there is no layer {name}; it is made again from its blob when it is used") from error
+        raise LayerMissing(name) from error
     try:
         yield layer
     finally:

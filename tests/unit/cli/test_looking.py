@@ -93,7 +93,7 @@ def test_inspect_prints_docker_json_and_goes_on_after_an_error(shale: Shale) -> 
     image = build_image(config={"Labels": {"b": "2", "a": "1"}, "Env": ["X=1"]})
     add_image(shale.root, image, "docker.io/library/app:latest")
     result = shale("inspect", "nope", "app", "app:latest")
-    assert (result.code, result.err) == (1, "shale: no such image: nope\n")
+    assert (result.code, result.err) == (1, "shale: no such object: nope\n")
     documents = json.loads(result.out)
     assert [one["Id"] for one in documents] == [str(ImageID.of(image.config))] * 2
     assert documents[0]["RepoTags"] == ["app:latest"]
@@ -106,7 +106,7 @@ def test_inspect_prints_docker_json_and_goes_on_after_an_error(shale: Shale) -> 
 
 def test_inspect_of_nothing_prints_an_empty_list(shale: Shale) -> None:
     result = shale("inspect", "x")
-    assert (result.code, result.out, result.err) == (1, "[]\n", "shale: no such image: x\n")
+    assert (result.code, result.out, result.err) == (1, "[]\n", "shale: no such object: x\n")
 
 
 @pytest.mark.parametrize(

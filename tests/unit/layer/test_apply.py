@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import gzip
 import os
 import stat
 import subprocess
@@ -32,6 +33,7 @@ from layer_trees import (
 )
 from shale.errors import Exhausted, Invalid, Unsupported
 from shale.layer.apply import CannotHold, TreeWriter
+from shale.layer.compression import Decompressor, OutputLimit
 from shale.layer.field import InvalidTar, TruncatedTar
 from shale.layer.limits import LayerLimits, LayerTooLarge
 from shale.layer.openfolders import MOST_OPEN
@@ -118,7 +120,7 @@ def test_an_attribute_that_is_too_large_for_the_file_system_is_noted(tmp_path: P
     value = bytes(65536)
     applied = apply(tmp_path, layer(file("f", b"x", xattrs={"user.large": value})))
     kept = look(tmp_path)["f"].xattrs == (("user.large", value),)
-    assert kept or [note.partition(" of ")[0] for note in applied.notes] == ["the attribute b'user.large'"]
+    assert kept or [note.partition(" of ")[0] for note in applied.notes] == ["attribute 'user.large'"]
 
 
 def test_lists_of_access_do_not_spill(tmp_path: Path) -> None:
@@ -394,7 +396,7 @@ def test_devices_that_are_not_made(tmp_path: Path) -> None:
     rules = replace(OVERLAY, make_devices=False)
     applied = apply(tmp_path, layer(device("sda", tarfile.BLKTYPE, 8, 0), file(".wh.gone"), fifo("p")), rules)
     assert kinds(tmp_path) == {"gone": "whiteout", "p": "fifo"}
-    assert applied.notes == ("the device b'sda' was left out: this user may not make it",)
+    assert applied.notes == ("device 'sda' skipped: this user may not make it",)
 
 
 def test_a_stream_that_was_cut(tmp_path: Path) -> None:
@@ -433,6 +435,22 @@ def test_how_far_a_layer_may_inflate() -> None:
     limits = LayerLimits(tar_bytes=1000, ratio=10, free_bytes=100)
     assert [limits.inflated(size) for size in (1, 10, 50, 99, 100, 5000)] == [100, 100, 500, 990, 1000, 1000]
     assert LayerLimits().inflated(1) == 2 << 30
+
+
+def test_a_bomb_stops_where_the_limits_say(tmp_path: Path) -> None:
+    """Zeros are packed a thousand to one; the two parts of an unpacker stop together."""
+    bomb = gzip.compress(layer(file("zeros", bytes(30_000_000))))
+    limits = LayerLimits(free_bytes=1 << 20, ratio=200)
+    decompressor = Decompressor(limits.inflated(len(bomb)))
+    with opened(tmp_path) as root, TreeWriter(root, replace(MERGED, limits=limits)) as writer:
+
+        def unpack() -> None:
+            for piece in decompressor.feed(bomb):
+                writer.feed(piece)
+
+        with pytest.raises(OutputLimit):
+            unpack()
+    assert (tmp_path / "zeros").stat().st_size <= max(1 << 20, 200 * len(bomb))
 
 
 def test_the_disk_is_full(tmp_path: Path) -> None:

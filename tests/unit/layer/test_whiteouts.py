@@ -59,6 +59,17 @@ OPQ = ".wh..wh..opq"
             {"f", "l", "d", "d/new", "d/2"},
         ),
         ((file("d/sub/new"), file(".wh.d")), None, {"f", "l", "d", "d/sub", "d/sub/new"}),
+        (
+            (file("d/" + OPQ), file("d/new"), file(".wh.d")),
+            {"d": "opaque", "d/new": "file"},
+            {"f", "l", "d", "d/new"},
+        ),
+        # Of a link that the entry before went through.
+        (
+            (file("l/1"), file(".wh.l"), file("l/2")),
+            None,
+            {"f", "l", "l/2", "d", "d/1", "d/old", "d/sub", "d/sub/old"},
+        ),
         # In a folder that is not there, or cannot be.
         (
             (file("n/.wh.x"),),

@@ -40,21 +40,27 @@ _COUNTS: Final = {
                "'TEMPLATE':         Print output using the given Go template.", short=True)  # fmt: skip
 @pass_session
 def command(session: Session, *, template: str) -> None:  # noqa: D103 - the help above is its documentation
+    from shale.engine.runtimes import runtime_of  # noqa: PLC0415 - help needs none
     from shale.engine.surroundings import registries_of  # noqa: PLC0415 - help needs no configuration
 
     settings = session.settings
     machine = os.uname()
     configuration = registries_of(settings)
+    engine = session.engine
+    runtime = runtime_of(settings)
     fields: dict[str, object] = {
         "Version": shale_version(),
         "DebugMode": session.debug,
         "Root": str(settings.root),
-        **_counts(session.engine),
-        **_layer_form(session.engine),
+        **_counts(engine),
+        **_layer_form(engine),
         "Platform": str(settings.host),
         "KernelVersion": machine.release,
         "Python": sys.version.split()[0],
         "CPUs": len(os.sched_getaffinity(0)),
+        "Runtime": runtime.name,
+        "RuntimesRefused": list(runtime.refused),
+        "RuntimeProblem": runtime.problem,
         "ConfigurationFiles": [str(path) for path in configuration.files],
         "CredentialFiles": [str(path) for path in configuration.credential_files],
         "Registries": [
@@ -104,6 +110,8 @@ def _text(fields: Mapping[str, object]) -> str:
         f" Kernel Version: {fields['KernelVersion']}",
         f" Python: {fields['Python']}",
         f" CPUs: {fields['CPUs']}",
+        f" Runtime: {fields['Runtime'] or fields['RuntimeProblem']}",
+        *(_listed("Refused Runtimes", fields["RuntimesRefused"]) if fields["RuntimesRefused"] else ()),
         "",
         "Configuration:",
         *_listed("Files", fields["ConfigurationFiles"]),

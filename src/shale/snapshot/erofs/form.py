@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import BinaryIO
 
-from shale.errors import NotFound
 from shale.linux.durable import disk_errors
 from shale.linux.mount import MountRefused, mount_erofs
 from shale.oci.digest import DiffID
@@ -15,13 +14,9 @@ from shale.snapshot.erofs.builder import ErofsBuilder
 from shale.snapshot.erofs.comparison import compare_layer
 from shale.snapshot.erofs.layout import HEADER, read_header
 from shale.snapshot.erofs.section import open_section
-from shale.snapshot.form import LayerDamaged
+from shale.snapshot.form import LayerDamaged, LayerMissing
 
-__all__ = ["ErofsForm", "LayerMissing"]
-
-
-class LayerMissing(NotFound):
-    """There is no layer of that name in the folder."""
+__all__ = ["ErofsForm"]
 
 
 class ErofsForm:
@@ -105,9 +100,7 @@ def _opened(folder: int, name: str) -> Iterator[int]:
         with disk_errors(f"opening the layer {name}"):
             file = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=folder)
     except FileNotFoundError as error:
-        raise LayerMissing(
-            f"there is no layer {name}; it is made again from its blob at the next use"
-        ) from error
+        raise LayerMissing(name) from error
     try:
         yield file
     finally:

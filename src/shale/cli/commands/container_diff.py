@@ -1,0 +1,26 @@
+"""`shale diff`: what a container changed."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+import click
+
+from shale.cli.framework import Command
+from shale.cli.output import shown as safe
+from shale.cli.session import Session, pass_session
+from shale.container.changes import shown
+
+__all__ = ["command"]
+
+
+@click.command(cls=Command, help="Inspect changes to files or directories on a container's filesystem")
+@click.argument("container", metavar="CONTAINER")
+@pass_session
+def command(session: Session, *, container: str) -> None:  # noqa: D103 - the help above is its documentation
+    out = sys.stdout.buffer
+    for change in session.engine.containers.diff(container):
+        # A name may be anything but text; a pipe gets its bytes as they are.
+        out.write(os.fsencode(safe(shown(change))) + b"\n")
+    out.flush()

@@ -1,0 +1,117 @@
+"""A container in front of a person, or of the program that called us: streams, terminal, signals."""
+
+from __future__ import annotations
+
+import signal
+import sys
+from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from typing import Final
+
+from shale.cli.exit import complain
+from shale.cli.running.signals import relayed_signals
+from shale.container.streams import Plumbing, Sink, discard, sink_of
+from shale.container.supervision import Supervision
+from shale.errors import Invalid
+from shale.linux.terminal import raw_mode, size_of
+
+__all__ = ["Attachment", "NoTerminal", "attend"]
+
+_STDIN: Final = 0
+_STDOUT: Final = 1
+_STDERR: Final = 2
+_ENOUGH: Final = 3
+"""So many requests to end are meant: docker's command line gives up waiting then, we end the container."""
+
+
+class NoTerminal(Invalid):
+    """A container with a terminal should read from what is none."""
+
+
+@dataclass(frozen=True, slots=True)
+class Attachment:
+    """How a container is attended.
+
+    Attributes:
+        streams: those that are passed on: of `stdin`, `stdout`, `stderr`.
+        tty: whether the container has a terminal.
+        sig_proxy: whether signals that we get are the container's.
+    """
+
+    streams: frozenset[str]
+    tty: bool = False
+    sig_proxy: bool = True
+
+    def check(self) -> None:
+        """See that what should be read can be.
+
+        Raises:
+            NoTerminal: the container has a terminal, and our input is none.
+        """
+        if self.tty and "stdin" in self.streams and not sys.stdin.isatty():
+            raise NoTerminal("cannot attach stdin to a TTY-enabled container because stdin is not a terminal")
+
+    def plumbing(self) -> Plumbing:
+        """What leads from our streams to the container's."""
+        sys.stdout.flush()
+        sys.stderr.flush()
+        return Plumbing(
+            _STDIN if "stdin" in self.streams else None,
+            self._sink("stdout", _STDOUT),
+            self._sink("stderr", _STDERR),
+            tty=self.tty,
+            size=(size_of(_STDOUT) or size_of(_STDIN)) if self.tty else None,
+        )
+
+    def _sink(self, name: str, descriptor: int) -> Sink:
+        return sink_of(descriptor) if name in self.streams else discard
+
+
+def attend(attachment: Attachment, begin: Callable[[Plumbing], Supervision]) -> int:
+    """Start a container and stay with it until its end.
+
+    Args:
+        attachment: how.
+        begin: starts it with the streams that it is given.
+
+    Returns:
+        Its exit code.
+
+    Raises:
+        StartFailed: it did not start.
+        ShaleError: it could not even be tried.
+    """
+    attachment.check()
+    with ExitStack() as stack:
+        relay = stack.enter_context(relayed_signals()) if attachment.sig_proxy else None
+        plumbing = attachment.plumbing()
+        supervision = begin(plumbing)
+        if relay is not None:
+            relay.to(_Front(supervision, plumbing).signal)
+        supervision.began()
+        if attachment.tty and "stdin" in attachment.streams:
+            stack.enter_context(raw_mode(_STDIN))
+        return supervision.wait()
+
+
+@dataclass(slots=True)
+class _Front:
+    """A container as signals reach it: the size of a terminal goes before the news of it."""
+
+    supervision: Supervision
+    plumbing: Plumbing
+    asked: int = field(default=0)
+
+    def signal(self, number: int) -> None:
+        if number == signal.SIGWINCH:
+            size = size_of(_STDOUT) or size_of(_STDIN)
+            if size is not None:
+                self.plumbing.resize(size)
+        elif number in (signal.SIGINT, signal.SIGTERM):
+            self.asked += 1
+            if self.asked == _ENOUGH:
+                complain(f"got {_ENOUGH} SIGTERM/SIGINTs, ending the container")
+                self.supervision.end()
+                return
+        self.supervision.signal(number)

@@ -1,0 +1,82 @@
+"""What a container should be, made of its image's config and the caller's wishes: docker's `Config`.
+
+Specification: image-spec config.md; docker's rules for what replaces what.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any, Final
+
+from shale.container.failures import NoCommand
+from shale.container.spec import ContainerSpec
+from shale.oci.config import Execution
+from shale.runtime.wishes import Network, RunWishes, encode_wishes
+
+__all__ = ["make_spec"]
+
+_PATH: Final = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+"""Of a process whose image says nothing."""
+
+
+def make_spec(
+    image: Execution, wishes: RunWishes, *, container: str, name: str, hostname: str, remove: bool = False
+) -> ContainerSpec:
+    """Put an image and wishes together.
+
+    Args:
+        image: how the image says that it is run.
+        wishes: what the caller asks for.
+        container: the container's id, whose beginning is its host's name.
+        name: the image as the caller named it.
+        hostname: of this machine, which a container on its network has too.
+        remove: whether the container goes when its process has ended.
+
+    Raises:
+        NoCommand: neither says what to run.
+        InvalidDocument: a wish is no UTF-8.
+    """
+    entrypoint = list(image.entrypoint or ()) if wishes.entrypoint is None else list(wishes.entrypoint)
+    command = list(wishes.args)
+    if not command and wishes.entrypoint is None:
+        command = list(image.cmd or ())
+    if not [*entrypoint, *command] or not [*entrypoint, *command][0]:
+        raise NoCommand
+    own = hostname if wishes.network is Network.HOST else container[:12]
+    config: dict[str, Any] = {
+        "Hostname": wishes.hostname or own,
+        "Domainname": wishes.domainname or "",
+        "User": wishes.user if wishes.user is not None else image.user or "",
+        "AttachStdin": wishes.interactive,
+        "AttachStdout": True,
+        "AttachStderr": True,
+        "Tty": wishes.tty,
+        "OpenStdin": wishes.interactive,
+        "StdinOnce": wishes.interactive,
+        "Env": _variables(image.env or (), wishes.env),
+        "Cmd": command or None,
+        "Image": name,
+        "Volumes": image.volumes,
+        "WorkingDir": wishes.workdir or image.working_dir or "",
+        "Entrypoint": entrypoint or None,
+        "OnBuild": None,
+        "Labels": {**(image.labels or {}), **wishes.labels},
+    }
+    if image.exposed_ports:
+        config["ExposedPorts"] = image.exposed_ports
+    stop_signal = wishes.stop_signal or image.stop_signal
+    if stop_signal:
+        config["StopSignal"] = stop_signal
+    return ContainerSpec(config, encode_wishes(wishes), remove)
+
+
+def _variables(image: Iterable[str], wished: Iterable[str]) -> list[str]:
+    """The image's variables with the caller's over them; a bare name takes one away."""
+    variables: dict[str, str] = {}
+    for entry in (_PATH, *image, *wished):
+        name, equals, _ = entry.partition("=")
+        if equals and name:
+            variables[name] = entry
+        else:
+            variables.pop(entry, None)
+    return list(variables.values())

@@ -1,0 +1,53 @@
+"""Starting a container's process: its root mounted where only it sees that, its bundle, the runtime."""
+
+from __future__ import annotations
+
+import os
+from contextlib import ExitStack
+
+from shale.container.command import check_command
+from shale.container.folders import HeldFolder
+from shale.container.ports import Workshop
+from shale.container.record import ContainerRecord
+from shale.runtime.driver import Running, Streams
+
+__all__ = ["STATE", "launch"]
+
+STATE = "runtime"
+"""The folder in which the runtime keeps its state."""
+
+
+def launch(workshop: Workshop, held: HeldFolder, record: ContainerRecord, streams: Streams) -> Running:
+    """Start a container; the pid file appears when its first process runs.
+
+    The root file system is mounted in a mount namespace that belongs to the runtime and its children alone: it
+    goes with the last of them, whoever is killed when.
+
+    Args:
+        workshop: what it is started with.
+        held: its folder.
+        record: what it should be.
+        streams: its standard streams; they stay the caller's.
+
+    Raises:
+        ShaleError: it cannot be mounted, written down or started.
+    """
+    driver = workshop.driver()
+    held.forget_pid()
+
+    def begin() -> Running:
+        with ExitStack() as stack:
+            parts = {}
+            for name, mode in (("upper", 0o755), ("work", 0o700), ("rootfs", 0o755), (STATE, 0o700)):
+                parts[name] = held.part(name, mode)
+                stack.callback(os.close, parts[name])
+            mount = workshop.roots.mount(record, parts["upper"], parts["work"])
+            stack.callback(os.close, mount)
+            workshop.mounting.attach(mount, parts["rootfs"])
+            workshop.bundles.write(record, held)
+            root = os.open(held.path / "rootfs", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+            stack.callback(os.close, root)
+            check_command(root, record.spec)
+            return driver.run(held.path / STATE, record.id, held.path, held.pid_file, streams)
+
+    return workshop.mounting.in_private_mounts(begin)

@@ -1,0 +1,40 @@
+"""Who this process works for, outside of the user namespace in which it may be root.
+
+An environment variable tells programs whose namespace they were started in. It is believed only where the
+kernel's table of ids says the same, so that root of some other container is not taken for a user.
+
+Specification: user_namespaces(7).
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from typing import Final
+
+from shale.linux.idmap import read_tables
+
+__all__ = ["MARK", "is_inside", "outer_user"]
+
+MARK: Final = "SHALE_USER_NAMESPACE"
+"""The variable that holds the user id outside."""
+
+
+def outer_user(environ: Mapping[str, str]) -> int:
+    """The user id outside of a namespace that shale made, or else the effective one.
+
+    Args:
+        environ: the process's environment.
+    """
+    effective = os.geteuid()
+    claimed = environ.get(MARK, "")
+    if effective != 0 or not claimed.isascii() or not claimed.isdigit():
+        return effective
+    users, _ = read_tables()
+    outside = users.outside(0)
+    return outside if outside is not None and str(outside) == claimed else effective
+
+
+def is_inside(environ: Mapping[str, str]) -> bool:
+    """Whether this process is in a user namespace that shale made."""
+    return os.geteuid() == 0 and outer_user(environ) != 0

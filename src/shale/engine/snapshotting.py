@@ -5,11 +5,11 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Sequence
 from functools import partial
-from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING, Final
 
 from shale.errors import Unsupported
+from shale.linux.idmap import read_tables
 from shale.store.store import Store
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 __all__ = ["NothingMountable", "Snapshotting"]
 
-_ALL_USERS: Final = 2**32 - 1
+_NOBODY: Final = "an ordinary user mounts in a user namespace, which shale unshare makes"
 
 
 class NothingMountable(Unsupported):
@@ -89,15 +89,17 @@ class Snapshotting:
         from shale.snapshot.probe import Candidate  # noqa: PLC0415 - see the top
         from shale.snapshot.tree import TreeForm  # noqa: PLC0415 - see the top
 
-        users = _users()
-        if users < _ALL_USERS:  # a user namespace, where layers are marked in another way
-            return [Candidate(TreeForm(user=True, keep_owner=users > 1), user=True)]
+        users, _ = read_tables()
+        if not users.is_everything:  # a user namespace, where layers are marked in another way
+            return [Candidate(TreeForm(user=True, keep_owner=users.largest > 0), user=True)]
         return [Candidate(ErofsForm(), user=False), Candidate(TreeForm(), user=False)]
 
     def _find_out(self) -> Verdict:
-        from shale.snapshot.probe import probe  # noqa: PLC0415 - see the top
+        from shale.snapshot.probe import Verdict, probe  # noqa: PLC0415 - see the top
 
-        if self._verdict is None:
+        if self._verdict is None and os.geteuid() != 0:
+            self._verdict = Verdict(None, _NOBODY)
+        elif self._verdict is None:
             root = os.open(self._store.root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
             try:
                 self._verdict = probe(root, self._candidates())
@@ -115,14 +117,8 @@ class Snapshotting:
         verdict = self._find_out()
         if verdict.chosen is None:
             raise NothingMountable(
-                f"images cannot be mounted: {verdict.reason}; use root, or shale unshare, or shale image unpack"
+                f"images cannot be mounted: {verdict.reason}; shale image unpack writes them into a folder"
             )
         layers: Layers = Layers(self._store, verdict.chosen.form)
         corrections = Corrections(self._store, layers, correct)
         return Snapshots(layers, corrections, partial(stack_of, user=verdict.chosen.user))
-
-
-def _users() -> int:
-    """How many user ids there are here (user_namespaces(7))."""
-    lines = Path("/proc/self/uid_map").read_text(encoding="ascii").splitlines()
-    return sum(int(line.split()[2]) for line in lines)

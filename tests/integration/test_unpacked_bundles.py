@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 from pathlib import Path
 
+from ordinary_user import NOBODY, ordinary_user
 from peers import trees
 from peers.process import tool
 from shale.engine.engine import Engine
@@ -66,3 +68,37 @@ def test_a_bundle_of_another_user(tmp_path: Path) -> None:
 def test_an_image_without_a_command_runs_a_shell(tmp_path: Path) -> None:
     bundle = unpacked(tmp_path)
     assert json.loads((bundle / "config.json").read_text())["process"]["args"] == ["sh"]
+
+
+def test_a_bundle_of_an_ordinary_user_runs_without_shale(tmp_path: Path) -> None:
+    """Of one who has no range of ids: root of a namespace with one user."""
+    tar = tmp_path / "busybox.tar"
+    trees.busybox(tar, os.environ)
+    with ordinary_user("") as user:
+        shutil.copy(tar, user.home / "busybox.tar")
+        (user.home / "busybox.tar").chmod(0o644)
+        bundle = user.home / "bundle"
+        for words in (
+            (
+                "import",
+                "--change",
+                'CMD ["sh", "-c", "id -u && touch /new && echo written"]',
+                "busybox.tar",
+                "b:1",
+            ),
+            ("image", "unpack", "--bundle", "b:1", str(bundle)),
+        ):
+            done = user.shale(*words)
+            assert done.returncode == 0, done.stderr
+        argv = [
+            tool("runc", "runc"),
+            "--root",
+            str(user.home / "runc"),
+            "run",
+            "--bundle",
+            str(bundle),
+            "shale",
+        ]
+        done = user.run(argv, env={"XDG_RUNTIME_DIR": str(user.home)})
+        assert (done.returncode, done.stdout) == (0, b"0\nwritten\n"), done.stderr
+        assert (bundle / "rootfs/new").stat().st_uid == NOBODY

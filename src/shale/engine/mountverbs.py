@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+import msgspec
 
 from shale.engine.naming import NameVerbs
 from shale.engine.parts import Parts
@@ -26,8 +27,7 @@ def _go_on() -> None:
     """Nobody wants to stop."""
 
 
-@dataclass(frozen=True, slots=True)
-class MountedImage:
+class MountedImage(msgspec.Struct, frozen=True):
     """An image that is mounted.
 
     Attributes:

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
 from threading import Lock
 from typing import TYPE_CHECKING, Final
 
 from shale.errors import Unsupported
-from shale.linux.idmap import read_tables
 from shale.store.store import Store
 
 if TYPE_CHECKING:
     from shale.image.making import Mountable
+    from shale.snapshot.entries import OpenTar
     from shale.snapshot.form import LayerForm
     from shale.snapshot.layers import Layers
     from shale.snapshot.probe import Candidate, Verdict
@@ -85,6 +85,7 @@ class Snapshotting:
         return {one.form.name: one.form for one in reversed(self._candidates())}
 
     def _candidates(self) -> Sequence[Candidate]:
+        from shale.linux.idmap import read_tables  # noqa: PLC0415 - see the top
         from shale.snapshot.erofs.form import ErofsForm  # noqa: PLC0415 - see the top
         from shale.snapshot.probe import Candidate  # noqa: PLC0415 - see the top
         from shale.snapshot.tree import TreeForm  # noqa: PLC0415 - see the top
@@ -110,7 +111,6 @@ class Snapshotting:
     def _open(self) -> Snapshots:
         from shale.snapshot.corrections import Corrections  # noqa: PLC0415 - see the top
         from shale.snapshot.layers import Layers  # noqa: PLC0415 - see the top
-        from shale.snapshot.merge import correct  # noqa: PLC0415 - see the top
         from shale.snapshot.overlay import stack_of  # noqa: PLC0415 - see the top
         from shale.snapshot.snapshots import Snapshots  # noqa: PLC0415 - see the top
 
@@ -120,5 +120,12 @@ class Snapshotting:
                 f"images cannot be mounted: {verdict.reason}; shale image unpack writes them into a folder"
             )
         layers: Layers = Layers(self._store, verdict.chosen.form)
-        corrections = Corrections(self._store, layers, correct)
+        corrections = Corrections(self._store, layers, _correct)
         return Snapshots(layers, corrections, partial(stack_of, user=verdict.chosen.user))
+
+
+def _correct(tars: Sequence[OpenTar], loose: Sequence[bool]) -> Iterable[bytes] | None:
+    """See `shale.snapshot.merge.correct`, which few chains need."""
+    from shale.snapshot.merge import correct  # noqa: PLC0415 - see above
+
+    return correct(tars, loose)

@@ -6,8 +6,9 @@ opens it again as the lower directory of an overlay. Forms do not know blobs, da
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import Protocol
+
+import msgspec
 
 from shale.errors import Corrupt, NotFound
 from shale.oci.digest import DiffID
@@ -26,8 +27,7 @@ class LayerDamaged(Corrupt):
     """A mountable layer is not what its DiffID, or its own list of files, says."""
 
 
-@dataclass(frozen=True, slots=True)
-class Built:
+class Built(msgspec.Struct, frozen=True):
     """A layer that was made.
 
     Attributes:
@@ -42,7 +42,7 @@ class Built:
     size: int
     entries: int
     loose: bool
-    notes: tuple[str, ...] = field(default=())
+    notes: tuple[str, ...] = msgspec.field(default=())
 
 
 class LayerBuilder(Protocol):

@@ -28,6 +28,7 @@ from shale.image.history import image_config
 from shale.image.listing import ImageSummary, PlatformSummary
 from shale.image.resolve import ImageNotFound, find_image, select_platform
 from shale.linux import mount as mounting
+from shale.linux.outside import is_inside
 from shale.oci.config import Execution, parse_config
 from shale.oci.document import MAX_CONFIG
 from shale.oci.manifest import Manifest
@@ -40,7 +41,7 @@ from shale.runtime.selftest import select_runtime
 from shale.runtime.wishes import RunWishes, decode_wishes
 from shale.store.store import Store
 
-__all__ = ["Runner", "fill_volume"]
+__all__ = ["Runner", "fill_volume", "image_roots"]
 
 
 class Runner:
@@ -55,12 +56,8 @@ class Runner:
         """
         self._parts = parts
         self._containers = containers
-        workshop = Workshop(
-            SnapshotRoots(parts.store, parts.snapshotting.snapshots),
-            _RuntimeBundles(parts),
-            self._driver,
-            mounting,
-        )
+        roots = image_roots(parts)
+        workshop = Workshop(roots, _RuntimeBundles(parts), self._driver, mounting)
         self.lifecycle = Lifecycle(containers, parts.store.content.is_whole, workshop)
         self.put_down = PutDown(containers, self._driver)
 
@@ -135,6 +132,12 @@ class Runner:
 
     def _driver(self) -> Driver:
         return self._selected
+
+
+def image_roots(parts: Parts) -> SnapshotRoots:
+    """What mounts the root file systems of containers."""
+    user = is_inside(parts.settings.environ)
+    return SnapshotRoots(parts.store, parts.snapshotting.snapshots, user=user)
 
 
 class _RuntimeBundles:

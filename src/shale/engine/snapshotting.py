@@ -9,7 +9,6 @@ from threading import Lock
 from typing import TYPE_CHECKING, Any, BinaryIO, Final
 
 from shale.errors import Unsupported
-from shale.linux.idmap import read_tables
 from shale.store.store import Store
 
 if TYPE_CHECKING:
@@ -86,6 +85,8 @@ class Snapshotting:
         return {one.form.name: one.form for one in reversed(self._candidates())}
 
     def _candidates(self) -> Sequence[Candidate]:
+        from shale.linux.idmap import read_tables  # noqa: PLC0415 - see the top
+
         users, _ = read_tables()
         if not users.is_everything:  # a user namespace, where layers are marked in another way
             return _Candidates(partial(_trees, user=True, keep_owner=users.largest > 0))

@@ -80,9 +80,7 @@ def test_shale_mounts_what_docker_exports(
 def comparable(facts: dict[str, Fact]) -> dict[str, Fact]:
     """Without what docker makes for a container, and without the times that this changes."""
     kept = {
-        name: fact
-        for name, fact in facts.items()
-        if name not in MADE and name.partition("/")[0] != MADE_BELOW
+        name: fact for name, fact in facts.items() if name not in MADE and name.partition("/")[0] != MADE_BELOW
     }
     return {**kept, **without({name: kept[name] for name in TOUCHED if name in kept}, "mtime")}
 

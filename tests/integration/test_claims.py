@@ -114,10 +114,10 @@ def test_ten_containers_cost_ten_upper_directories(engine: library.Engine, busyb
     assert {name.split("/")[0] for name in new} == {"containers", "runtime.json"}
     assert len(os.listdir(root / "containers")) == 10
     for record in records:
-        own = {name: size for name, size in new.items() if record.id in name}
-        upper = {name: size for name, size in own.items() if "/upper/" in name}
+        written = {name: size for name, size in new.items() if record.id in name}
+        upper = {name: size for name, size in written.items() if "/upper/" in name}
         assert sum(upper.values()) == 0  # places for mounts, and nothing of the image
-        assert sum(own.values()) < SMALL
+        assert sum(written.values()) < SMALL
     assert kept(root) == image
     for record in records:
         engine.containers.remove(record.id)

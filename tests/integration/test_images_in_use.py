@@ -32,12 +32,13 @@ WORDS = {
     "nginx": ("nginx -t 2>&1; cat /var/www/html/index.html", "echo made here > /var/www/html/index.html"),
     "python": (
         "python3 -c 'import json, made; print(json.dumps(made.VALUE))'",
-        "d=$(python3 -c 'import os; print(os.path.dirname(os.__file__))'); echo 'VALUE = [1]' > $d/made.py; "
-        "rm -r $d/email $d/idlelib; mv $d/json $d/other; mv $d/other $d/json",
+        "cd /usr/lib/python3.*/; echo 'VALUE = [1]' > made.py; rm -r email; mv json other; mv other json",
     ),
-    "node": ("node -e 'console.log(process.version, require(\"/srv/made\").value)'",
-             "echo 'exports.value = 7' > /srv/made.js; chmod 400 /srv/made.js; ln /srv/made.js /srv/again"),
-}  # fmt: skip
+    "node": (
+        "node -e 'console.log(process.version, require(\"/srv/made\").value)'",
+        "echo 'exports.value = 7' > /srv/made.js; chmod 400 /srv/made.js; ln /srv/made.js /srv/again",
+    ),
+}
 """By image: what shows that it works, and what a container of it changes."""
 
 

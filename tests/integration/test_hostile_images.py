@@ -48,7 +48,7 @@ with Engine.open(environ=os.environ) as engine:
             (image,) = engine.images.load(folder / "image.tar")
             return str(image.target)
         names = json.loads((folder / "names").read_text())
-        print(json.dumps(visit(engine, load, folder / "root", names, run=len(names) > 3)), flush=True)
+        print(json.dumps(visit(engine, load, folder / "root", names, run=False)), flush=True)
     assert engine.containers.list(all_states=True) == []
 """
 

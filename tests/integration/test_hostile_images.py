@@ -6,7 +6,6 @@ the folder that is unpacked to stands a tree that must be the same afterwards, a
 
 from __future__ import annotations
 
-import gzip
 import json
 import os
 import sys
@@ -16,7 +15,6 @@ from pathlib import Path
 
 import pytest
 
-from faults.hands import build
 from faults.image_registry import ImageRegistry
 from faults.image_work import archived
 from hostile_layers import make_ground, shapes
@@ -24,11 +22,8 @@ from hostile_visit import image_of, names_of, visit
 from layer_trees import Seen, layer, look
 from ordinary_user import NOBODY, ordinary_user
 from shale import Engine
-from shale.errors import Exhausted, ShaleError
-from shale.oci import mediatype
 from shale.store.check import check
 from store_images import Image
-from tar_entries import Entry, archive, file
 from unit.layer.test_apply_hostile import REFUSED
 
 NAMES = sorted(shapes("/x/victim"))

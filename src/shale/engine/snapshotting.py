@@ -86,9 +86,11 @@ class Snapshotting:
         return {one.form.name: one.form for one in reversed(self._candidates())}
 
     def _candidates(self) -> Sequence[Candidate]:
-        users = _users()
-        if users < _ALL_USERS:  # a user namespace, where layers are marked in another way
-            return _Candidates(partial(_trees, user=True, keep_owner=users > 1))
+        from shale.linux.idmap import read_tables  # noqa: PLC0415 - see the top
+
+        users, _ = read_tables()
+        if not users.is_everything:  # a user namespace, where layers are marked in another way
+            return _Candidates(partial(_trees, user=True, keep_owner=users.largest > 0))
         return _Candidates(_erofs, _trees)
 
     def _find_out(self) -> Verdict:
@@ -152,10 +154,3 @@ def _correct(tars: Sequence[Callable[[], BinaryIO]], loose: Sequence[bool]) -> C
     from shale.snapshot.merge import correct  # noqa: PLC0415 - see above
 
     return correct(tars, loose)
-
-
-def _users() -> int:
-    """How many user ids there are here (user_namespaces(7))."""
-    with open("/proc/self/uid_map", encoding="ascii") as file:
-        lines = file.read().splitlines()
-    return sum(int(line.split()[2]) for line in lines)

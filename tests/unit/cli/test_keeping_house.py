@@ -121,13 +121,14 @@ def test_df_shows_interrupted_transfers(shale: Shale) -> None:
 
 def test_df_tables(shale: Shale) -> None:
     assert shale.ok("system", "df") == (
-        "TYPE        TOTAL     ACTIVE    SIZE      RECLAIMABLE\n"
-        "Images      0         0         0B        0B\n"
-        "Layers      0         0         0B        0B\n"
-        "Transfers   0         0         0B        0B\n"
+        "TYPE         TOTAL     ACTIVE    SIZE      RECLAIMABLE\n"
+        "Images       0         0         0B        0B\n"
+        "Containers   0         0         0B        0B\n"
+        "Layers       0         0         0B        0B\n"
+        "Transfers    0         0         0B        0B\n"
     )
     assert shale.ok("system", "df", "--format", "raw").startswith(
-        "type: Images\ntotal: 0\nactive: 0\nsize: 0B\nreclaimable: 0B\n\ntype: Layers\n"
+        "type: Images\ntotal: 0\nactive: 0\nsize: 0B\nreclaimable: 0B\n\ntype: Containers\n"
     )
     assert shale.ok("system", "df", "-v").startswith(
         "Images space usage:\n\n"

@@ -8,7 +8,7 @@ import sys
 from contextlib import suppress
 from typing import Final, NoReturn
 
-_YOUNG: Final = 20_000
+_YOUNG: Final = 50_000
 """Objects between two searches for garbage: importing makes many and leaves none, and searching takes longer
 than a list of images."""
 

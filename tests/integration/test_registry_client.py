@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 import random
-from dataclasses import replace
 from io import FileIO
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from faults.clients import MemorySink, described, opener, rig
 from peers.authority import Authority

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from contextlib import ExitStack
-from pathlib import Path
 
 import click
 from click.shell_completion import CompletionItem
@@ -41,9 +40,9 @@ def _complete(ctx: click.Context, incomplete: str, names: Callable[[Store], list
 
     A completion has nobody to tell an error to: where the store cannot be read, there are no names.
     """
-    root: Path | None = ctx.find_root().params.get("root")
+    root: str | None = ctx.find_root().params.get("root")
     with ExitStack() as stack:
-        session = Session(os.environ, root.absolute() if root else None, debug=False, stack=stack)
+        session = Session(os.environ, root or None, debug=False, stack=stack)
         try:
             if not session.settings.root.is_dir():
                 return []

@@ -6,7 +6,6 @@ import os
 import sys
 from collections.abc import Sequence
 from contextlib import ExitStack, suppress
-from pathlib import Path
 
 import click
 
@@ -43,14 +42,14 @@ class _Root(LazyGroup):
 
 
 @click.pass_context
-def _open(ctx: click.Context, root: Path | None, debug: bool, version: bool) -> None:  # noqa: FBT001 - click's
+def _open(ctx: click.Context, root: str | None, debug: bool, version: bool) -> None:  # noqa: FBT001 - click's
     if version:
         from shale.version import version_line  # noqa: PLC0415 - only when it is asked for
 
         click.echo(version_line())
         ctx.exit()
     stack = ctx.with_resource(ExitStack())
-    ctx.obj = Session(os.environ, root.absolute() if root else None, debug=debug, stack=stack)
+    ctx.obj = Session(os.environ, root or None, debug=debug, stack=stack)
     ctx.invoke(show_help)
 
 
@@ -59,7 +58,7 @@ def _root() -> Group:
         "shale", "Build, pull, push, store and explain container images, with no daemon", TOP,
         context_settings=CONTEXT,
         params=[
-            click.Option(["--root"], type=click.Path(path_type=Path, readable=False), metavar="FOLDER",
+            click.Option(["--root"], type=click.Path(readable=False), metavar="FOLDER",
                          help="The store (default $SHALE_ROOT, /var/lib/shale for root, "
                               "$XDG_DATA_HOME/shale for a user)"),
             click.Option(["-D", "--debug"], is_flag=True, help="Show where an error comes from"),

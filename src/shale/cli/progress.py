@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import shutil
 import sys
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Final, TextIO
+
+import msgspec
 
 from shale.cli.render.units import human_duration, human_size
 from shale.cli.session import Session
@@ -75,8 +75,7 @@ class PlainProgress:
                     self._states[event.blob] = event.state
 
 
-@dataclass(slots=True)
-class _Bar:
+class _Bar(msgspec.Struct):
     """One layer on the screen."""
 
     event: LayerProgress
@@ -150,6 +149,8 @@ class TerminalProgress:
                 rate = (event.done - bar.began_at) / elapsed
                 left = human_duration((event.total - event.done) / rate).lower()
                 text += f"  {human_size(rate, 3)}/s  {left} left"
+        import shutil  # noqa: PLC0415 - only where somebody watches
+
         # A line that wraps would break the counting of lines.
         return text[: shutil.get_terminal_size().columns - 1]
 

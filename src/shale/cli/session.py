@@ -5,7 +5,6 @@ from __future__ import annotations
 import sys
 from collections.abc import Mapping
 from contextlib import ExitStack
-from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
 import click
@@ -22,7 +21,7 @@ __all__ = ["Session", "pass_session"]
 class Session:
     """One run of the command line."""
 
-    def __init__(self, environ: Mapping[str, str], root: Path | None, *, debug: bool, stack: ExitStack) -> None:
+    def __init__(self, environ: Mapping[str, str], root: str | None, *, debug: bool, stack: ExitStack) -> None:
         """Prepare; nothing is opened.
 
         Args:

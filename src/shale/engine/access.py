@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
 from typing import Final
+
+import msgspec
+from msgspec.structs import replace
 
 from shale.engine.registries import Registries
 from shale.engine.settings import Settings
@@ -24,8 +26,7 @@ _HUB_INDEX: Final = "index.docker.io"
 """Docker Hub searches here, not where it serves."""
 
 
-@dataclass(frozen=True, slots=True)
-class LoggedIn:
+class LoggedIn(msgspec.Struct, frozen=True):
     """A login that the registry accepted.
 
     Attributes:
@@ -37,8 +38,7 @@ class LoggedIn:
     stored: Stored
 
 
-@dataclass(frozen=True, slots=True)
-class _Given:
+class _Given(msgspec.Struct, frozen=True):
     """A `CredentialSource` with one credential, for one registry."""
 
     account: str

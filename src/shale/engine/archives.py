@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, Final
+
+import msgspec
 
 from shale.engine.created import created
 from shale.engine.parts import Parts
@@ -36,8 +37,7 @@ __all__ = ["Archives"]
 _ALL: Final = "all"
 
 
-@dataclass(frozen=True, slots=True)
-class Archives:
+class Archives(msgspec.Struct, frozen=True):
     """Archives of one engine.
 
     Attributes:
@@ -122,7 +122,7 @@ class Archives:
         wanted = parse_platform(platform, host) if platform and platform != _ALL else None
         with open_archive(source, store.root, self.cancel.check) as members:
             archive = read_archive(members)
-            mountable = self.parts.snapshotting.mountable()
+            mountable = self.parts.snapshotting.mountable
             loader = Loader(store, self.listener, self.cancel, mountable=mountable)
             for image in archive.images:
                 yield loader.load(archive, image, wanted)

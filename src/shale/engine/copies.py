@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
+
+import msgspec
 
 from shale.engine.registries import Registries
 from shale.engine.settings import Settings
@@ -35,8 +36,7 @@ _ALL: Final = "all"
 _SPOOL: Final = "/var/tmp"  # noqa: S108 - large files, so not a folder in memory; they have no name there
 
 
-@dataclass(frozen=True, slots=True)
-class Copied:
+class Copied(msgspec.Struct, frozen=True):
     """What was copied.
 
     Attributes:
@@ -48,8 +48,7 @@ class Copied:
     documents: int
 
 
-@dataclass(frozen=True, slots=True)
-class _Opened:
+class _Opened(msgspec.Struct, frozen=True):
     """A source, and what of it is wanted."""
 
     source: Source
@@ -58,8 +57,7 @@ class _Opened:
     archive: Archive | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Copies:
+class Copies(msgspec.Struct, frozen=True):
     """Copies of one engine's settings; the store is not touched.
 
     Attributes:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from contextlib import ExitStack
-from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
@@ -46,11 +45,11 @@ class Engine:
         """
         self._stack = ExitStack()
         self.settings = settings
-        self.store: Store = self._stack.enter_context(open_store(settings.root))
+        self.store: Store = self._stack.enter_context(open_store(settings.folder))
         self.parts = Parts(settings, self.store, Snapshotting(self.store))
 
     @classmethod
-    def open(cls, root: Path | str | None = None, environ: Mapping[str, str] | None = None) -> Self:
+    def open(cls, root: str | os.PathLike[str] | None = None, environ: Mapping[str, str] | None = None) -> Self:
         """Open an engine where the command line would.
 
         Args:
@@ -60,9 +59,8 @@ class Engine:
         Raises:
             ShaleError: as the class.
         """
-        folder = Path(root).absolute() if root is not None else None
         variables = os.environ if environ is None else environ
-        return cls(settings_from(variables, user=outer_user(variables), root=folder))
+        return cls(settings_from(variables, user=outer_user(variables), root=root))
 
     @property
     def images(self) -> Images:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from html import escape
 from typing import Any
+
+import msgspec
 
 from shale.image.history import Layer
 from shale.image.listing import ImageSummary, PlatformSummary
@@ -13,8 +13,7 @@ from shale.image.listing import ImageSummary, PlatformSummary
 __all__ = ["Image"]
 
 
-@dataclass(frozen=True, slots=True)
-class Image:
+class Image(msgspec.Struct, frozen=True):
     """An image of the store, looked into.
 
     Attributes:
@@ -51,6 +50,8 @@ class Image:
 
 def _table(image: Image) -> str:
     """An image as a table of its layers, in HTML; every text of the image is escaped."""
+    from html import escape  # noqa: PLC0415 - only in a notebook
+
     title = escape(", ".join(image.tags) or image.id)
     rows = "".join(
         f"<tr><td><code>{escape(layer.digest[7:19])}</code></td><td>{layer.size:,}</td>"

@@ -202,7 +202,7 @@ class Images(MountVerbs, ArchiveVerbs):
         """Remove images that nothing needs, and collect.
 
         Args:
-            all_images: every image, not only those without a name.
+            all_images: every image, not only those without a tag.
             filters: `label=...`, `label!=...`, `until=...`; `dangling=false` is the same as `all_images`.
             dry_run: only tell what would go, exactly.
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from shale.engine.settings import Settings
 from shale.engine.snapshotting import Snapshotting
@@ -11,8 +11,7 @@ from shale.store.store import Store
 __all__ = ["Parts"]
 
 
-@dataclass(frozen=True, slots=True)
-class Parts:
+class Parts(NamedTuple):
     """Fields, no verbs.
 
     Attributes:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from shale.container.containers import Containers as Rows
 from shale.container.folders import Folders
 from shale.container.record import ContainerRecord
 from shale.engine.parts import Parts
+from shale.errors import ShaleError
 
 if TYPE_CHECKING:
     from shale.engine.runner import Runner
@@ -43,10 +45,13 @@ class ContainerRows:
         return self.rows.find(text)
 
     def tidied(self) -> Sequence[ContainerRecord]:
-        """Every container, after what killed processes left was cleared away."""
+        """Every container, after what killed processes left was cleared away, as far as that can be done."""
         survey = self.rows.survey()
         if survey.abandoned:
-            self.runner().put_down.tidy(survey.abandoned)
+            # What this user cannot take away (files of a user namespace) is shown as it is, and left to
+            # whoever can.
+            with suppress(ShaleError):
+                self.runner().put_down.tidy(survey.abandoned)
             survey = self.rows.survey()
         return survey.records
 

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from pathlib import Path
 from threading import Lock
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, BinaryIO, Final
 
 from shale.errors import Unsupported
 from shale.store.store import Store
 
 if TYPE_CHECKING:
     from shale.image.making import Mountable
+    from shale.snapshot.correction import Correction
     from shale.snapshot.form import LayerForm
     from shale.snapshot.layers import Layers
     from shale.snapshot.probe import Candidate, Verdict
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 __all__ = ["NothingMountable", "Snapshotting"]
 
+_NOBODY: Final = "an ordinary user mounts in a user namespace, which shale unshare makes"
 _ALL_USERS: Final = 2**32 - 1
 
 
@@ -85,19 +86,19 @@ class Snapshotting:
         return {one.form.name: one.form for one in reversed(self._candidates())}
 
     def _candidates(self) -> Sequence[Candidate]:
-        from shale.snapshot.erofs.form import ErofsForm  # noqa: PLC0415 - see the top
-        from shale.snapshot.probe import Candidate  # noqa: PLC0415 - see the top
-        from shale.snapshot.tree import TreeForm  # noqa: PLC0415 - see the top
+        from shale.linux.idmap import read_tables  # noqa: PLC0415 - see the top
 
-        users = _users()
-        if users < _ALL_USERS:  # a user namespace, where layers are marked in another way
-            return [Candidate(TreeForm(user=True, keep_owner=users > 1), user=True)]
-        return [Candidate(ErofsForm(), user=False), Candidate(TreeForm(), user=False)]
+        users, _ = read_tables()
+        if not users.is_everything:  # a user namespace, where layers are marked in another way
+            return _Candidates(partial(_trees, user=True, keep_owner=users.largest > 0))
+        return _Candidates(_erofs, _trees)
 
     def _find_out(self) -> Verdict:
-        from shale.snapshot.probe import probe  # noqa: PLC0415 - see the top
+        from shale.snapshot.probe import Verdict, probe  # noqa: PLC0415 - see the top
 
-        if self._verdict is None:
+        if self._verdict is None and os.geteuid() != 0:
+            self._verdict = Verdict(None, _NOBODY)
+        elif self._verdict is None:
             root = os.open(self._store.root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
             try:
                 self._verdict = probe(root, self._candidates())
@@ -108,21 +109,48 @@ class Snapshotting:
     def _open(self) -> Snapshots:
         from shale.snapshot.corrections import Corrections  # noqa: PLC0415 - see the top
         from shale.snapshot.layers import Layers  # noqa: PLC0415 - see the top
-        from shale.snapshot.merge import correct  # noqa: PLC0415 - see the top
         from shale.snapshot.overlay import stack_of  # noqa: PLC0415 - see the top
         from shale.snapshot.snapshots import Snapshots  # noqa: PLC0415 - see the top
 
         verdict = self._find_out()
         if verdict.chosen is None:
             raise NothingMountable(
-                f"images cannot be mounted: {verdict.reason}; use root, or shale unshare, or shale image unpack"
+                f"images cannot be mounted: {verdict.reason}; shale image unpack writes them into a folder"
             )
         layers: Layers = Layers(self._store, verdict.chosen.form)
-        corrections = Corrections(self._store, layers, correct)
+        corrections = Corrections(self._store, layers, _correct)
         return Snapshots(layers, corrections, partial(stack_of, user=verdict.chosen.user))
 
 
-def _users() -> int:
-    """How many user ids there are here (user_namespaces(7))."""
-    lines = Path("/proc/self/uid_map").read_text(encoding="ascii").splitlines()
-    return sum(int(line.split()[2]) for line in lines)
+class _Candidates(Sequence["Candidate"]):
+    """Forms that are imported when somebody gets to them: the first one is mostly enough."""
+
+    def __init__(self, *makers: Callable[[], Candidate]) -> None:
+        self._makers = makers
+
+    def __len__(self) -> int:
+        return len(self._makers)
+
+    def __getitem__(self, index: Any) -> Any:
+        return self._makers[index]()
+
+
+def _erofs() -> Candidate:
+    from shale.snapshot.erofs.form import ErofsForm  # noqa: PLC0415 - see the top
+    from shale.snapshot.probe import Candidate  # noqa: PLC0415 - see the top
+
+    return Candidate(ErofsForm(), user=False)
+
+
+def _trees(*, user: bool = False, keep_owner: bool = True) -> Candidate:
+    from shale.snapshot.probe import Candidate  # noqa: PLC0415 - see the top
+    from shale.snapshot.tree import TreeForm  # noqa: PLC0415 - see the top
+
+    return Candidate(TreeForm(user=user, keep_owner=keep_owner), user=user)
+
+
+def _correct(tars: Sequence[Callable[[], BinaryIO]], loose: Sequence[bool]) -> Correction | None:
+    """See `shale.snapshot.merge.correct`; most chains need no correction, or have it already."""
+    from shale.snapshot.merge import correct  # noqa: PLC0415 - see above
+
+    return correct(tars, loose)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
+
+import msgspec
 
 from shale.engine.settings import Settings
 from shale.linux.outside import outer_user
@@ -15,8 +16,7 @@ from shale.registry.client.hosts.sources import configuration_files, host_paths_
 __all__ = ["ConfiguredRegistry", "Surroundings", "registries_of"]
 
 
-@dataclass(frozen=True, slots=True)
-class ConfiguredRegistry:
+class ConfiguredRegistry(msgspec.Struct, frozen=True):
     """What `registries.conf` says of one prefix.
 
     Attributes:
@@ -34,8 +34,7 @@ class ConfiguredRegistry:
     mirrors: Sequence[str]
 
 
-@dataclass(frozen=True, slots=True)
-class Surroundings:
+class Surroundings(msgspec.Struct, frozen=True):
     """The configuration that was found.
 
     Attributes:

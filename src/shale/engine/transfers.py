@@ -4,17 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
-from typing import Final
+from typing import TYPE_CHECKING, Final
+
+import msgspec
 
 from shale.engine.parts import Parts
 from shale.engine.policy import Policy
 from shale.engine.registries import Registries
 from shale.errors import Invalid, NotFound, Unavailable
 from shale.events import Listener, Notice
-from shale.image.pull import Pulled, Puller
-from shale.image.push import Pushed, Pusher
-from shale.image.resolve import ImageNotFound, find_image, select_platform
 from shale.oci.digest import Digest
 from shale.oci.platform import Platform, parse_platform
 from shale.oci.reference import Reference
@@ -22,14 +20,17 @@ from shale.registry.client.cancel import Cancellation
 from shale.store.content import Source
 from shale.store.names import NameNotFound
 
+if TYPE_CHECKING:
+    from shale.image.pull import Pulled
+    from shale.image.push import Pushed
+
 __all__ = ["Transfers"]
 
 _ALL: Final = "all"
 _JOBS: Final = 4
 
 
-@dataclass(frozen=True, slots=True)
-class Transfers:
+class Transfers(msgspec.Struct, frozen=True):
     """Transfers of one engine.
 
     Attributes:
@@ -59,6 +60,9 @@ class Transfers:
 
     def pull(self, name: str, platform: str | None, policy: Policy) -> Pulled:
         """Pull one image; see `Images.pull`."""
+        from shale.image.pull import Pulled  # noqa: PLC0415 - a push inflates nothing
+        from shale.image.resolve import ImageNotFound  # noqa: PLC0415 - as above
+
         with self._registries() as registries:
             reference = registries.read(name).with_default_tag()
             known = self._known(reference)
@@ -91,6 +95,8 @@ class Transfers:
         """Whether a name that the store has is here for a platform that was asked for by name."""
         if platform is None or platform == _ALL:
             return True
+        from shale.image.resolve import find_image, select_platform  # noqa: PLC0415 - hardly ever asked
+
         host = self.parts.settings.host
         try:
             select_platform(find_image(self.parts.store, str(reference), host).image, platform, host)
@@ -108,6 +114,8 @@ class Transfers:
     def _pull(
         self, registries: Registries, reference: Reference, platform: Platform | None, known: Digest | None
     ) -> Pulled:
+        from shale.image.pull import Puller  # noqa: PLC0415 - as above
+
         store = self.parts.store
         at = None
         if known is not None and reference.tag is not None and store.content.has_manifest(known):
@@ -116,7 +124,7 @@ class Transfers:
             at = known if head.digest == known else None
         shown = reference.tag if reference.digest is None else str(reference.digest)
         self.listener(Notice(f"{shown}: Pulling from {_shown_repository(reference)}"))
-        mountable = self.parts.snapshotting.mountable()
+        mountable = self.parts.snapshotting.mountable
         puller = Puller(store, self.listener, self.cancel, jobs=_JOBS, mountable=mountable)
         return puller.pull(
             registries.repository(reference),
@@ -129,6 +137,8 @@ class Transfers:
 
     def push(self, references: Sequence[Reference], platform: str | None) -> list[Pushed]:
         """Push tags of one repository; see `Images.push`."""
+        from shale.image.push import Pusher  # noqa: PLC0415 - a pull sends nothing
+
         store, host = self.parts.store, self.parts.settings.host
         by_target: dict[Digest, list[str | None]] = {}
         for reference in references:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Final
+
+import msgspec
 
 from shale.engine.engine import Engine
 from shale.engine.registries import Registries
@@ -40,8 +41,7 @@ class NotFetched(NotFound):
     """No registry that should have a lost blob brought it."""
 
 
-@dataclass(frozen=True, slots=True)
-class Upkeep:
+class Upkeep(msgspec.Struct, frozen=True):
     """What a repair found and did.
 
     Attributes:

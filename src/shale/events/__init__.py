@@ -8,8 +8,9 @@ not raise. Events are facts in the past tense of the work; nothing reads them ba
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from enum import Enum
+
+import msgspec
 
 __all__ = ["Event", "LayerProgress", "LayerState", "Listener", "Notice", "RetryScheduled", "silent"]
 
@@ -31,8 +32,7 @@ class LayerState(Enum):
     MOUNTED = "Mounted from"
 
 
-@dataclass(frozen=True, slots=True)
-class LayerProgress:
+class LayerProgress(msgspec.Struct, frozen=True):
     """One blob of a pull or a push came to a state, or moved on within it.
 
     Attributes:
@@ -50,15 +50,13 @@ class LayerProgress:
     origin: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Notice:
+class Notice(msgspec.Struct, frozen=True):
     """One line for a person, in the order of the work, for example `latest: Pulling from library/nginx`."""
 
     text: str
 
 
-@dataclass(frozen=True, slots=True)
-class RetryScheduled:
+class RetryScheduled(msgspec.Struct, frozen=True):
     """A request failed in a way that may pass, and will be tried again.
 
     Attributes:

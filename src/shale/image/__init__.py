@@ -9,8 +9,8 @@ Invariants:
 - Children are in place before their parent, and the name moves last.
 
 Reading order: `ports`, `graph`, `parallel`; `making`, `receiving`, `intake`, `expectation`, `pull`; `stored`,
-`remote`, `push`; what the store has: `listing`, `resolve`, `history`, `inspect`, `filters` with `instants`,
-`uses`, `remove`, `usage`; as file systems: `layerkeys`, `mounts`, `unpack`; between places: `notation`,
-`landing`, `copy`, `relay`; `archive` with `byterange`; of our own: `packing`,
-`written`, `rootfs` with `changes` (import).
+`remote`, `push`; what the store has: `listing` with `fitting`, `resolve`, `history`, `inspect`, `filters` with
+`instants`, `uses`, `remove`, `usage`; as file systems: `layerkeys`, `mounts`, `unpack`; between places:
+`notation`, `landing`, `copy`, `relay`; `archive` with `byterange`; of our own: `packing`, `written`, `rootfs`
+with `changes` (import).
 """

@@ -6,8 +6,9 @@ A hostile index may be deep or wide: the walk has bounds, and a digest is visite
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
 from typing import Final
+
+import msgspec
 
 from shale.errors import NotFound
 from shale.image.ports import Document, Source
@@ -28,16 +29,14 @@ class NoMatchingPlatform(NotFound):
     """An index has nothing for the platform that was asked for."""
 
 
-@dataclass(frozen=True, slots=True)
-class Node:
+class Node(msgspec.Struct, frozen=True):
     """A document and its meaning."""
 
     document: Document
     parsed: Manifest | Index
 
 
-@dataclass(slots=True)
-class Graph:
+class Graph(msgspec.Struct):
     """What a walk found.
 
     Attributes:
@@ -47,7 +46,7 @@ class Graph:
     """
 
     root: Document
-    nodes: list[Node] = field(default_factory=list)
+    nodes: list[Node] = msgspec.field(default_factory=list)
     chosen: Node | None = None
 
     @property

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import msgspec
 
 from shale.image.listing import PlatformSummary
 from shale.oci.config import ImageConfig, parse_config
@@ -14,8 +14,7 @@ from shale.store.store import Store
 __all__ = ["HistoryEntry", "Layer", "artifact_layers", "image_config", "image_history", "image_layers"]
 
 
-@dataclass(frozen=True, slots=True)
-class Layer:
+class Layer(msgspec.Struct, frozen=True):
     """One layer of an image.
 
     Attributes:
@@ -35,8 +34,7 @@ class Layer:
     media_type: str
 
 
-@dataclass(frozen=True, slots=True)
-class HistoryEntry:
+class HistoryEntry(msgspec.Struct, frozen=True):
     """One step of an image's history.
 
     Attributes:

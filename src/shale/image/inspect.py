@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from datetime import UTC, datetime
 from typing import Any
 
@@ -81,6 +80,8 @@ def _values(raw: bytes, what: str) -> Any:
     Raises:
         InvalidDocument: valid, but no value of Python: a number of thousands of digits, say.
     """
+    import json  # noqa: PLC0415 - the library's other verbs show nothing
+
     try:
         return json.loads(raw)
     except (ValueError, RecursionError):

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Protocol
+
+import msgspec
 
 from shale.image.graph import Graph
 from shale.image.ports import Document, Outcome, Source
@@ -16,8 +17,7 @@ from shale.store.ingest import DigestMismatch, SizeMismatch
 __all__ = ["CheckedSink", "Label", "Landing"]
 
 
-@dataclass(frozen=True, slots=True)
-class Label:
+class Label(msgspec.Struct, frozen=True):
     """What an image is to be called where it goes.
 
     Attributes:

@@ -9,9 +9,10 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from types import TracebackType
 from typing import Final, Self
+
+import msgspec
 
 from shale.errors import Denied, Unavailable, Unsupported
 from shale.linux.durable import DiskFull
@@ -30,8 +31,7 @@ _SPARE: Final = 16 << 20
 """Bytes that must stay free besides those that a pull needs for its blobs."""
 
 
-@dataclass(frozen=True, slots=True)
-class Mountable:
+class Mountable(msgspec.Struct, frozen=True):
     """Which layers are made mountable, and where.
 
     Attributes:

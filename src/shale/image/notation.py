@@ -11,9 +11,10 @@ Of a source with several images, `:@N` instead of a name takes the one at positi
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from enum import Enum
 from typing import Final
+
+import msgspec
 
 from shale.errors import Invalid
 from shale.oci.reference import Reference
@@ -37,8 +38,7 @@ class Form(Enum):
     DOCKER_ARCHIVE = "docker-archive"
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
+class Place(msgspec.Struct, frozen=True):
     """Where one image is, or should go.
 
     Attributes:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import BinaryIO, Protocol
+
+import msgspec
 
 from shale.oci.descriptor import Descriptor
 from shale.oci.digest import Digest
@@ -12,8 +13,7 @@ from shale.oci.digest import Digest
 __all__ = ["BlobSink", "Destination", "Document", "Outcome", "Source"]
 
 
-@dataclass(frozen=True, slots=True)
-class Document:
+class Document(msgspec.Struct, frozen=True):
     """A manifest or an index as it came.
 
     Attributes:
@@ -62,8 +62,7 @@ class Source(Protocol):
         """Bring a blob into a sink, continuing at its offset; the sink verifies."""
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
+class Outcome(msgspec.Struct, frozen=True):
     """What putting a blob took.
 
     Attributes:

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
 from functools import partial
+
+import msgspec
 
 from shale.events import LayerProgress, LayerState, Listener
 from shale.image.expectation import DiffIDMismatch, Expectation
@@ -36,8 +37,7 @@ from shale.store.store import Store
 __all__ = ["Pulled", "Puller"]
 
 
-@dataclass(frozen=True, slots=True)
-class Pulled:
+class Pulled(msgspec.Struct, frozen=True):
     """The result of one pull.
 
     Attributes:
@@ -79,7 +79,7 @@ class Puller:
         cancel: Cancellation,
         *,
         jobs: int = 4,
-        mountable: Mountable | None = None,
+        mountable: Callable[[], Mountable | None] = lambda: None,
     ) -> None:
         """Prepare.
 
@@ -88,7 +88,7 @@ class Puller:
             listener: told what happens.
             cancel: cancelled by whoever wants the work to end.
             jobs: how many blobs at a time.
-            mountable: makes layers of what runs here mountable on the way; None leaves it for their first use.
+            mountable: asked when layers are to be fetched; makes those of what runs here mountable on the way.
         """
         self._store = store
         self._listener = listener
@@ -229,7 +229,7 @@ class Puller:
     def _making(
         self, manifest: Manifest, layer: Descriptor, said: Platform | None, expectation: Expectation
     ) -> LayerMaking | None:
-        mountable = self._mountable
+        mountable = self._mountable()
         if mountable is None or (said is not None and not mountable.runs(said)):
             return None
         return mountable.making(

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import partial
+
+import msgspec
 
 from shale.errors import NotFound
 from shale.events import LayerProgress, LayerState, Listener, Notice
@@ -29,8 +30,7 @@ class ContentMissing(NotFound):
     """An image was pulled for one platform only, and something else of it is asked for."""
 
 
-@dataclass(frozen=True, slots=True)
-class Pushed:
+class Pushed(msgspec.Struct, frozen=True):
     """The result of one push.
 
     Attributes:

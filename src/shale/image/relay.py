@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import BinaryIO, Final, cast
@@ -55,6 +54,8 @@ class RegistryLanding:
         return Outcome()
 
     def _temporary(self) -> io.FileIO:
+        import tempfile  # noqa: PLC0415 - not where everything is there already
+
         with disk_errors(f"writing to {self._spool}"):
             return tempfile.TemporaryFile(dir=self._spool, buffering=0)
 

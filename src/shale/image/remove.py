@@ -11,8 +11,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
 from typing import NamedTuple
+
+import msgspec
 
 from shale.errors import ShaleError
 from shale.image.history import image_config
@@ -29,8 +30,7 @@ from shale.store.store import Store
 __all__ = ["Removal", "Remover"]
 
 
-@dataclass(frozen=True, slots=True)
-class Removal:
+class Removal(msgspec.Struct, frozen=True):
     """What a removal did, or would do.
 
     Attributes:
@@ -41,7 +41,7 @@ class Removal:
 
     untagged: tuple[str, ...] = ()
     deleted: tuple[str, ...] = ()
-    garbage: Garbage = field(default_factory=Garbage)
+    garbage: Garbage = msgspec.field(default_factory=Garbage)
 
 
 class _Named(NamedTuple):

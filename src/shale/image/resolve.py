@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import Final
 
+import msgspec
+
 from shale.errors import Conflict, Invalid, NotFound
-from shale.image.listing import ImageSummary, PlatformSummary, list_images, offered_platforms
-from shale.oci.platform import Platform, best_match, parse_platform
+from shale.image.fitting import best_offer
+from shale.image.listing import ImageSummary, PlatformSummary, list_images
+from shale.oci.platform import Platform, parse_platform
 from shale.oci.reference import InvalidReference, Reference
 from shale.store.store import Store
 
@@ -29,8 +31,7 @@ class AmbiguousImage(Conflict):
     """The beginning of an id fits several images."""
 
 
-@dataclass(frozen=True, slots=True)
-class Found:
+class Found(msgspec.Struct, frozen=True):
     """An image, and how it was asked for.
 
     Attributes:
@@ -108,7 +109,7 @@ def select_platform(image: ImageSummary, platform: str | None, host: Platform) -
     if platform is None:
         return image.platforms[0]
     wanted = parse_platform(platform, host)
-    best = best_match(wanted, offered_platforms(((one.platform, one) for one in image.platforms), host))
+    best = best_offer(wanted, ((one.platform, one) for one in image.platforms), host)
     if best is None:
         there = ", ".join(one.platform for one in image.platforms)
         raise NotFound(

@@ -8,8 +8,9 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
-from dataclasses import dataclass
 from typing import BinaryIO, Final
+
+import msgspec
 
 from shale.image.archive.expand import MAGIC, Expander
 from shale.image.archive.members import InvalidArchive
@@ -31,8 +32,7 @@ __all__ = ["Importer", "Wishes"]
 _READ: Final = 1 << 20
 
 
-@dataclass(frozen=True, slots=True)
-class Wishes:
+class Wishes(msgspec.Struct, frozen=True):
     """What the image should be.
 
     Attributes:

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+
+import msgspec
 
 from shale.image.listing import ImageSummary, list_images
 from shale.image.remove import Remover
@@ -22,8 +23,7 @@ from shale.store.store import Store
 __all__ = ["ImageUsage", "Usage", "store_usage"]
 
 
-@dataclass(frozen=True, slots=True)
-class ImageUsage:
+class ImageUsage(msgspec.Struct, frozen=True):
     """The room of one image.
 
     Attributes:
@@ -39,8 +39,7 @@ class ImageUsage:
     containers: int
 
 
-@dataclass(frozen=True, slots=True)
-class Usage:
+class Usage(msgspec.Struct, frozen=True):
     """The room of a store.
 
     Attributes:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+
+import msgspec
 
 from shale.errors import Conflict
 from shale.image.listing import ImageSummary
@@ -18,8 +19,7 @@ class ImageInUse(Conflict):
     """What should be removed is in use: by containers, mounts, or other names of the image."""
 
 
-@dataclass(frozen=True, slots=True)
-class Use:
+class Use(msgspec.Struct, frozen=True):
     """One that uses an image.
 
     Attributes:

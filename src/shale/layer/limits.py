@@ -6,7 +6,7 @@ layers stay far below these limits (docs/layers.md lists them with the largest o
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import msgspec
 
 from shale.errors import Exhausted
 from shale.layer.header import Header
@@ -24,8 +24,7 @@ class LayerTooLarge(Exhausted):
         self.limit = limit
 
 
-@dataclass(frozen=True, slots=True)
-class LayerLimits:
+class LayerLimits(msgspec.Struct, frozen=True):
     """The limits of one layer. How deep and how long names may be is said in `layer/path`.
 
     Attributes:

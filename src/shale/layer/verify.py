@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from types import TracebackType
 from typing import Final, Self
+
+import msgspec
 
 from shale.layer.behind import Behind
 from shale.layer.compression import Compression, Decompressor
@@ -28,8 +29,7 @@ _PIECES: Final = 4
 """Pieces of at most 1 MiB before the thread that hashes, and as many before the one of who else wants them."""
 
 
-@dataclass(frozen=True, slots=True)
-class LayerFacts:
+class LayerFacts(msgspec.Struct, frozen=True):
     """What one pass over a layer finds.
 
     Attributes:

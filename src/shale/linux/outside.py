@@ -12,8 +12,6 @@ import os
 from collections.abc import Mapping
 from typing import Final
 
-from shale.linux.idmap import read_tables
-
 __all__ = ["MARK", "is_inside", "outer_user"]
 
 MARK: Final = "SHALE_USER_NAMESPACE"
@@ -30,6 +28,8 @@ def outer_user(environ: Mapping[str, str]) -> int:
     claimed = environ.get(MARK, "")
     if effective != 0 or not claimed.isascii() or not claimed.isdigit():
         return effective
+    from shale.linux.idmap import read_tables  # noqa: PLC0415 - every command comes by here, few are inside
+
     users, _ = read_tables()
     outside = users.outside(0)
     return outside if outside is not None and str(outside) == claimed else effective

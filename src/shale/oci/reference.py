@@ -16,10 +16,7 @@ single component is below `library/`. Specification: github.com/distribution/ref
 from __future__ import annotations
 
 import re
-from typing import Final, Self
-
-import msgspec
-from msgspec.structs import replace
+from typing import Final, NamedTuple, Self
 
 from shale.errors import Invalid
 from shale.oci.digest import Digest
@@ -35,17 +32,18 @@ _OFFICIAL: Final = "library"
 _MAX_NAME: Final = 255
 _COMPONENT = r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*"
 _LABEL = r"(?:[a-zA-Z0-9]|[a-zA-Z0-9][a-zA-Z0-9-]*[a-zA-Z0-9])"
-_DOMAIN = re.compile(rf"(?:{_LABEL}(?:\.{_LABEL})*|\[[a-fA-F0-9:]+\])(?::[0-9]+)?\Z")
-_PATH = re.compile(rf"{_COMPONENT}(?:/{_COMPONENT})*\Z")
-_TAG = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}\Z")
-_HEX64 = re.compile(r"[a-f0-9]{64}\Z")
+# Texts, compiled (and kept) by `re` at the first use: a list of images reads canonical names only.
+_DOMAIN: Final = rf"(?:{_LABEL}(?:\.{_LABEL})*|\[[a-fA-F0-9:]+\])(?::[0-9]+)?"
+_PATH: Final = rf"{_COMPONENT}(?:/{_COMPONENT})*"
+_TAG: Final = r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}"
+_HEX64: Final = r"[a-f0-9]{64}"
 
 
 class InvalidReference(Invalid):
     """A text is not the name of an image."""
 
 
-class Reference(msgspec.Struct, frozen=True):
+class Reference(NamedTuple):
     """The canonical name of an image: registry and repository, perhaps a tag, perhaps a digest.
 
     In order by registry, repository, tag, digest; what is left out comes first.
@@ -70,7 +68,7 @@ class Reference(msgspec.Struct, frozen=True):
             InvalidReference: not a name; the message says which part is wrong.
         """
         shown = text if len(text) <= 300 else text[:300] + "..."
-        if _HEX64.match(text):
+        if re.fullmatch(_HEX64, text):
             raise InvalidReference(
                 f"invalid reference {shown!r}: 64 hexadecimal digits are an image id, not a name"
             )
@@ -79,9 +77,9 @@ class Reference(msgspec.Struct, frozen=True):
         registry, path = _split_domain(rest)
         path, colon, tag = path.partition(":")
         _check_path(shown, path)
-        if not _DOMAIN.match(registry):
+        if not re.fullmatch(_DOMAIN, registry):
             raise InvalidReference(f"invalid reference {shown!r}: {registry!r} is not a registry host")
-        if colon and not _TAG.match(tag):
+        if colon and not re.fullmatch(_TAG, tag):
             raise InvalidReference(
                 f"invalid reference {shown!r}: a tag has up to 128 letters, digits, '_', '.' and '-', "
                 "and does not begin with '.' or '-'"
@@ -89,6 +87,18 @@ class Reference(msgspec.Struct, frozen=True):
         if len(path) > _MAX_NAME:
             raise InvalidReference(f"invalid reference: the repository is longer than {_MAX_NAME} characters")
         return cls(registry, path, tag if colon else None, digest)
+
+    @classmethod
+    def from_canonical(cls, text: str) -> Self:
+        """Take apart the canonical text of a reference that was parsed once; nothing but its digest is checked.
+
+        Raises:
+            InvalidDigest: what should be its digest is none.
+        """
+        rest, at, digest = text.partition("@")
+        registry, _, path = rest.partition("/")
+        repository, colon, tag = path.partition(":")
+        return cls(registry, repository, tag if colon else None, Digest.parse(digest) if at else None)
 
     @property
     def name(self) -> str:
@@ -105,8 +115,8 @@ class Reference(msgspec.Struct, frozen=True):
             return self.name
         official, slash, path = self.repository.partition("/")
         short = path if slash and official == _OFFICIAL and "/" not in path else self.repository
-        same = _split_domain(short) == (self.registry, self.repository) and not _HEX64.match(short)
-        return short if same else self.name
+        same = _split_domain(short) == (self.registry, self.repository)
+        return short if same and not (len(short) == 64 and re.fullmatch(_HEX64, short)) else self.name
 
     @property
     def familiar(self) -> str:
@@ -122,8 +132,18 @@ class Reference(msgspec.Struct, frozen=True):
         """The canonical text: `docker.io/library/nginx:latest`."""
         return self.name + self._suffix
 
-    def __lt__(self, other: Self) -> bool:
+    # A tuple's own order knows no text beside None. References are compared with references alone.
+    def __lt__(self, other: Self) -> bool:  # type: ignore[override]
         return self._order < other._order
+
+    def __le__(self, other: Self) -> bool:  # type: ignore[override]
+        return self._order <= other._order
+
+    def __gt__(self, other: Self) -> bool:  # type: ignore[override]
+        return self._order > other._order
+
+    def __ge__(self, other: Self) -> bool:  # type: ignore[override]
+        return self._order >= other._order
 
     @property
     def _order(self) -> tuple[str, str, str, str]:
@@ -135,13 +155,13 @@ class Reference(msgspec.Struct, frozen=True):
         Raises:
             InvalidReference: not a tag.
         """
-        if not _TAG.match(tag):
+        if not re.fullmatch(_TAG, tag):
             raise InvalidReference(f"invalid tag {tag[:140]!r}")
-        return replace(self, tag=tag, digest=None)
+        return self._replace(tag=tag, digest=None)
 
     def with_digest(self, digest: Digest) -> Self:
         """The same repository with this digest and no tag."""
-        return replace(self, tag=None, digest=digest)
+        return self._replace(tag=None, digest=digest)
 
     def matches(self, pattern: str) -> bool:
         """Whether a person's pattern means this reference: its name, or its whole familiar text.
@@ -158,7 +178,7 @@ class Reference(msgspec.Struct, frozen=True):
     def with_default_tag(self) -> Self:
         """This reference, with the tag `latest` where it has neither tag nor digest."""
         if self.tag is None and self.digest is None:
-            return replace(self, tag=DEFAULT_TAG)
+            return self._replace(tag=DEFAULT_TAG)
         return self
 
 
@@ -171,7 +191,7 @@ def parse_any(text: str) -> Reference | Digest:
     Raises:
         InvalidReference: neither.
     """
-    if _HEX64.match(text):
+    if re.fullmatch(_HEX64, text):
         return Digest("sha256", text)
     try:
         return Digest.parse(text)
@@ -192,7 +212,7 @@ def _split_domain(text: str) -> tuple[str, str]:
 
 
 def _check_path(shown: str, path: str) -> None:
-    if _PATH.match(path):
+    if re.fullmatch(_PATH, path):
         return
     if path != path.lower():
         raise InvalidReference(f"invalid reference {shown!r}: the repository name must be lower case")

@@ -21,7 +21,8 @@ from shale.layer.path import components
 from shale.layer.whiteout import AUFS, Mark, read_mark
 from shale.snapshot.facts import read_facts
 from shale.snapshot.interest import Interest
-from shale.snapshot.model import Node, Path, Spot, TooManyLinks, Tree
+from shale.snapshot.model import Spot, Tree
+from shale.snapshot.walk import Node, Path, TooManyLinks
 
 __all__ = ["Adding", "DanglingLink", "LinkedFolder"]
 
@@ -88,7 +89,7 @@ class Adding:
 
     def _add(self, path: Path, header: Header, at: int) -> None:
         mark, name = read_mark(path[-1], header.offset)
-        if mark is Mark.MEANINGLESS or any(part.startswith(AUFS) for part in path[:-1]):
+        if mark is Mark.MEANINGLESS or (AUFS in header.name and any(one.startswith(AUFS) for one in path[:-1])):
             return
         path = path[:-1] if mark is Mark.OPAQUE else (*path[:-1], name)
         if self._interest.depth(path) < len(path):

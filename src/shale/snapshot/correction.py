@@ -12,7 +12,7 @@ from shale.layer.writer import END, header_of
 from shale.snapshot.difference import Difference
 from shale.snapshot.entries import Bodies, OpenTar
 from shale.snapshot.facts import Facts
-from shale.snapshot.model import Path
+from shale.snapshot.walk import Path
 
 __all__ = ["Correction"]
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from shale.snapshot.facts import Facts
-from shale.snapshot.model import Node, Path, Tree
+from shale.snapshot.model import Tree
+from shale.snapshot.walk import Node, Path
 
 __all__ = ["Difference", "difference"]
 
@@ -28,6 +29,11 @@ class Difference:
     def is_empty(self) -> bool:
         """Whether the trees are the same."""
         return not self.folders
+
+    @property
+    def holes(self) -> int:
+        """Bytes that the files have and no tar stores."""
+        return sum(facts.size - facts.source.stored for facts, _ in self.files if facts.source)
 
 
 _NOTHING = Node(Facts(b""))

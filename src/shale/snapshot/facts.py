@@ -11,6 +11,7 @@ from shale.layer.header import CONTIGUOUS, DIRECTORY, GNU_SPARSE, REGULAR, SYMLI
 __all__ = ["IMPLIED", "Facts", "Source", "read_facts"]
 
 _FILES: Final = (REGULAR, CONTIGUOUS, GNU_SPARSE)
+_NONE: Final[Mapping[bytes, bytes]] = {}
 _OVERLAY: Final = (b"trusted.overlay.", b"user.overlay.")
 
 
@@ -67,6 +68,7 @@ def read_facts(header: Header, layer: int = 0, at: int = 0) -> Facts:
         InvalidTar: an attribute is encoded wrongly.
     """
     kind, source = header.kind, None
+    xattrs = header.xattrs if header.records else _NONE
     if kind in _FILES:
         kind = REGULAR
         stored = header.stored if header.extents is None else sum(one.length for one in header.extents)
@@ -78,7 +80,7 @@ def read_facts(header: Header, layer: int = 0, at: int = 0) -> Facts:
         gid=header.gid,
         mtime=header.mtime,
         # They would be orders to overlay.
-        xattrs={name: value for name, value in header.xattrs.items() if not name.startswith(_OVERLAY)},
+        xattrs={name: value for name, value in xattrs.items() if not name.startswith(_OVERLAY)} or _NONE,
         size=header.length if kind == REGULAR else 0,
         link=header.link if kind == SYMLINK else b"",
         major=header.major,

@@ -6,21 +6,28 @@ opens it again as the lower directory of an overlay. Forms do not know blobs, da
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import Protocol
 
-from shale.errors import Corrupt
+import msgspec
+
+from shale.errors import Corrupt, NotFound
 from shale.oci.digest import DiffID
 
-__all__ = ["Built", "LayerBuilder", "LayerDamaged", "LayerForm"]
+__all__ = ["Built", "LayerBuilder", "LayerDamaged", "LayerForm", "LayerMissing"]
+
+
+class LayerMissing(NotFound):
+    """There is no layer of that name in the folder."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"there is no layer {name}; it is made again from its blob at the next use")
 
 
 class LayerDamaged(Corrupt):
     """A mountable layer is not what its DiffID, or its own list of files, says."""
 
 
-@dataclass(frozen=True, slots=True)
-class Built:
+class Built(msgspec.Struct, frozen=True):
     """A layer that was made.
 
     Attributes:
@@ -35,7 +42,7 @@ class Built:
     size: int
     entries: int
     loose: bool
-    notes: tuple[str, ...] = field(default=())
+    notes: tuple[str, ...] = msgspec.field(default=())
 
 
 class LayerBuilder(Protocol):
@@ -83,7 +90,7 @@ class LayerForm(Protocol):
         closes it; nothing else holds it.
 
         Raises:
-            NotFound: there is no such layer.
+            LayerMissing: there is no such layer.
             LayerDamaged: it cannot be mounted.
         """
 
@@ -91,7 +98,7 @@ class LayerForm(Protocol):
         """Read a whole layer and compare it with what it should be.
 
         Raises:
-            NotFound: there is no such layer.
+            LayerMissing: there is no such layer.
             LayerDamaged: it is something else.
         """
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from shale.snapshot.model import Path
+from shale.snapshot.walk import Path
 
 __all__ = ["Interest"]
 

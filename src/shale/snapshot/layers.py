@@ -10,16 +10,15 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from dataclasses import dataclass
 from threading import Event
 from typing import BinaryIO, Final, Protocol, runtime_checkable
+
+import msgspec
 
 from shale.errors import Cancelled, NotFound, ShaleError
 from shale.linux.boot import boot_id
 from shale.oci.digest import ChainID, DiffID, Digest, chain_ids
-from shale.snapshot.blobtar import open_tar, scan_blob
 from shale.snapshot.form import LayerDamaged, LayerForm
 from shale.snapshot.target import LayerTarget
 from shale.store.blobs import BlobDamaged
@@ -43,8 +42,7 @@ def _go_on() -> None:
     """Nobody wants to stop."""
 
 
-@dataclass(frozen=True, slots=True)
-class LayerKey:
+class LayerKey(msgspec.Struct, frozen=True):
     """A layer of an image.
 
     Attributes:
@@ -124,6 +122,8 @@ class Layers:
             for layer in missing.values():
                 self._make(layer, check)
             return
+        from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415 - slow to import, seldom needed
+
         stopped = Event()
 
         def stop_together() -> None:
@@ -181,6 +181,8 @@ class Layers:
 
     def _make(self, layer: LayerKey, check: Check) -> None:
         """Make one layer mountable from its blob."""
+        from shale.snapshot.blobtar import scan_blob  # noqa: PLC0415 - not where all are mountable already
+
         with self.begin(layer.digest, check) as target:
             if self.usable([layer.diff_id]):
                 return  # somebody else has made it while we waited
@@ -249,6 +251,8 @@ class Layers:
             name = layer_name(layer.diff_id, self._form.name)
             with suppress(NotFound, LayerDamaged):
                 return self._form.open_tar(self._store.layers.folder, name)
+        from shale.snapshot.blobtar import open_tar  # noqa: PLC0415 - as `_make`
+
         return open_tar(self._store.blobs, layer.digest)
 
     def verify(self, diff_id: DiffID) -> None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
-from shale.errors import Invalid
+from shale.errors import Exhausted, Invalid
 from shale.layer.header import DIRECTORY, HARD_LINK, Header
 from shale.layer.path import components
 from shale.layer.whiteout import Mark, read_mark
@@ -19,12 +19,25 @@ from shale.snapshot.correction import Correction
 from shale.snapshot.difference import difference
 from shale.snapshot.entries import OpenTar, read_entries
 from shale.snapshot.interest import Interest
-from shale.snapshot.model import Path, Tree, lay
+from shale.snapshot.model import Tree, lay
+from shale.snapshot.walk import Path
 
-__all__ = ["correct"]
+__all__ = ["TooManyHoles", "correct"]
 
 _ROUNDS: Final = 8
 """After so many passes that found more paths all paths are taken to matter: links may lead on for long."""
+_MOST_HOLES: Final = 1 << 30
+"""Bytes of zeros that sparse files may become: the correcting layer has no holes."""
+
+
+class TooManyHoles(Exhausted):
+    """Sparse files would have to be written once more with all their holes."""
+
+    def __init__(self, holes: int) -> None:
+        super().__init__(
+            f"the layers of an image have hard links to sparse files of other layers, with {holes} bytes of"
+            f" holes: at most {_MOST_HOLES} are accepted"
+        )
 
 
 def correct(tars: Sequence[OpenTar], loose: Sequence[bool]) -> Correction | None:
@@ -41,6 +54,7 @@ def correct(tars: Sequence[OpenTar], loose: Sequence[bool]) -> Correction | None
         InvalidTar: a layer is no archive.
         DanglingLink: a hard link's target is in none of the layers.
         TooManyLinks: symbolic links lead on and on.
+        ChainTooLarge, TooManyHoles: the correcting layer, or finding it, would take too much.
     """
     if not any(loose[1:]):
         return None
@@ -58,7 +72,11 @@ def correct(tars: Sequence[OpenTar], loose: Sequence[bool]) -> Correction | None
     if problem is not None:
         raise problem
     found = difference(merged, shown)
-    return None if found.is_empty else Correction(found, tars)
+    if found.is_empty:
+        return None
+    if found.holes > _MOST_HOLES:
+        raise TooManyHoles(found.holes)
+    return Correction(found, tars)
 
 
 class _Survey:

@@ -7,57 +7,27 @@ whiteouts and opaque folders; `lay` puts it on top of others as overlay does. do
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
-from shale.errors import Invalid
-from shale.layer.header import DIRECTORY, SYMLINK
+from shale.errors import Exhausted
+from shale.layer.header import DIRECTORY
 from shale.snapshot.facts import IMPLIED, Facts
+from shale.snapshot.walk import WHITEOUT, Node, Path, Walk
 
-__all__ = ["Node", "Path", "Spot", "TooManyLinks", "Tree", "lay"]
+__all__ = ["ChainTooLarge", "Spot", "Tree", "lay"]
 
-Path = tuple[bytes, ...]
-"""Components from the root down, none of them empty, `.` or `..`."""
-
-_MAX_LINKS: Final = 255
-"""Symbolic links on one path: as containerd and umoci."""
+_MOST_NODES: Final = 2_000_000
+"""Names in one tree: some 500 MB of memory. Only what matters is in it, which is far less in any real chain."""
 
 
-class TooManyLinks(Invalid):
-    """The symbolic links on the path of an entry lead on and on."""
+class ChainTooLarge(Exhausted):
+    """Too much of a chain depends on what its layers mean together."""
 
-    def __init__(self, path: Path) -> None:
-        super().__init__(f"the symbolic links on the path {b'/'.join(path)[:80]!r} of a layer lead on and on")
-
-
-_WHITEOUT: Final = Facts(b"")
-
-
-@dataclass(slots=True, eq=False)
-class Node:
-    """A name's end: a folder, or a file that may have further names in the same tree.
-
-    Attributes:
-        facts: what it is.
-        children: of a folder, by name.
-        layer: the layer that last had an entry for it, or in it.
-        opaque: whether a folder hides what layers below have in it.
-    """
-
-    facts: Facts
-    layer: int = 0
-    children: dict[bytes, Node] = field(default_factory=dict)
-    opaque: bool = False
-
-    @property
-    def is_folder(self) -> bool:
-        """Whether it can have entries."""
-        return self.facts.kind == DIRECTORY
-
-    @property
-    def is_whiteout(self) -> bool:
-        """Whether it only says that there is nothing."""
-        return self.facts is _WHITEOUT
+    def __init__(self) -> None:
+        super().__init__(
+            f"the layers of an image depend on each other in more than {_MOST_NODES} names,"
+            " which is more than is kept in memory"
+        )
 
 
 class Spot(NamedTuple):
@@ -89,6 +59,7 @@ class Tree:
         self.root = Node(IMPLIED)
         self.own = own
         self.layer = 0
+        self._made = 0
 
     def enter(self, path: Path) -> tuple[Node, Spot]:
         """The folder at a path; what is missing on the way is made, what is in the way replaced.
@@ -96,7 +67,7 @@ class Tree:
         Raises:
             TooManyLinks: it leads through too many symbolic links.
         """
-        walk = _Walk(self.root, path)
+        walk = Walk(self.root, path)
         for name in walk:
             found = walk.folder.children.get(name)
             if found is None or not found.is_folder:
@@ -116,7 +87,7 @@ class Tree:
 
     def _look(self, path: Path) -> Spot:
         """As `look`; where something else is in the way, that is what is found."""
-        walk = _Walk(self.root, path)
+        walk = Walk(self.root, path)
         for name in walk:
             found = walk.folder.children.get(name)
             if found is None or not found.is_folder:
@@ -162,14 +133,14 @@ class Tree:
         if target is None:
             folder.children.pop(name, None)
         else:
-            folder.children[name] = Node(target.facts, self.layer)
+            self._put(folder, name, Node(target.facts, self.layer))
 
     def remove(self, folder: Node, name: bytes) -> None:
         """Take a whiteout of a name: of what layers below have there, not of what this one has."""
         found = folder.children.get(name)
         if found is None or (not self.own and found.layer != self.layer):
             if self.own:
-                folder.children[name] = Node(_WHITEOUT)
+                self._put(folder, name, Node(WHITEOUT))
             else:
                 folder.children.pop(name, None)
         elif found.is_folder:
@@ -192,65 +163,14 @@ class Tree:
     def _place(self, folder: Node, name: bytes, facts: Facts) -> Node:
         # A folder in the place of something else hides all that was there.
         opaque = self.own and facts.kind == DIRECTORY and name in folder.children
-        made = folder.children[name] = Node(facts, self.layer, opaque=opaque)
-        return made
+        return self._put(folder, name, Node(facts, self.layer, opaque=opaque))
 
-
-class _Walk:
-    """The components of a path, one after the other, links that are met on the way included."""
-
-    def __init__(self, root: Node, path: Path) -> None:
-        self._trail = [root]
-        self._names: list[bytes] = []
-        self._todo = list(reversed(path))
-        self._whole = path
-        self._links = 0
-        self.passed: list[Path] = []
-
-    @property
-    def folder(self) -> Node:
-        return self._trail[-1]
-
-    @property
-    def path(self) -> Path:
-        return tuple(self._names)
-
-    def __iter__(self) -> _Walk:
-        return self
-
-    def __next__(self) -> bytes:
-        """The next component that is no link: look for it in `folder`, then go `into` what is there."""
-        while self._todo:
-            name = self._todo.pop()
-            if name in (b"", b"."):
-                continue
-            if name == b"..":
-                if self._names:
-                    self._names.pop()
-                    self._trail.pop()
-                continue
-            found = self.folder.children.get(name)
-            if self._links:
-                self.passed.append((*self._names, name))
-            if found is None or found.facts.kind != SYMLINK:
-                return name
-            self._follow(found.facts.link)
-        raise StopIteration
-
-    def _follow(self, target: bytes) -> None:
-        self._links += 1
-        if self._links > _MAX_LINKS:
-            raise TooManyLinks(self._whole)
-        if target.startswith(b"/"):
-            self._names.clear()
-            del self._trail[1:]
-        self.passed.append(self.path)
-        self._todo.extend(reversed(target.split(b"/")))
-
-    def into(self, name: bytes, folder: Node) -> None:
-        """Go on from a folder that was found."""
-        self._names.append(name)
-        self._trail.append(folder)
+    def _put(self, folder: Node, name: bytes, node: Node) -> Node:
+        self._made += 1
+        if self._made > _MOST_NODES:
+            raise ChainTooLarge
+        folder.children[name] = node
+        return node
 
 
 def lay(shown: Tree, own: Tree) -> None:

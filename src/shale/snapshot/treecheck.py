@@ -13,8 +13,8 @@ from shale.layer.header import BLOCK_DEVICE, CHARACTER_DEVICE, DIRECTORY, FIFO, 
 from shale.linux.xattr import get_xattrs
 from shale.snapshot.facts import Facts
 from shale.snapshot.form import LayerDamaged
-from shale.snapshot.model import Node, Path
 from shale.snapshot.treelist import Listed
+from shale.snapshot.walk import Node, Path
 
 __all__ = ["TreeCheck"]
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from enum import Enum
+
+import msgspec
 
 from shale.oci.digest import Digest
 from shale.store.content import LayerRecord, Source
@@ -25,8 +26,7 @@ class Deed(Enum):
     NOT_HEALED = "could not be healed"
 
 
-@dataclass(frozen=True, slots=True)
-class Action:
+class Action(msgspec.Struct, frozen=True):
     """One thing that a repair did, or could not do.
 
     Attributes:
@@ -45,8 +45,7 @@ class Action:
         return f"{self.subject}: {self.deed.value}" + (f" ({self.detail})" if self.detail else "")
 
 
-@dataclass(frozen=True, slots=True)
-class Wanted:
+class Wanted(msgspec.Struct, frozen=True):
     """A blob that the store lost.
 
     Attributes:

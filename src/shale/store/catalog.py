@@ -10,16 +10,23 @@ __all__ = ["ImageRow", "image_rows"]
 
 _ROWS: Final = """
 WITH RECURSIVE below (root, digest) AS (
-    SELECT digest, digest FROM roots
+    SELECT roots.digest, edges.child FROM roots
+        JOIN manifests ON manifests.digest = roots.digest AND manifests.image_id IS NULL
+        JOIN edges ON edges.parent = roots.digest
     UNION SELECT below.root, edges.child FROM below
         JOIN manifests ON manifests.digest = below.digest AND manifests.image_id IS NULL
         JOIN edges ON edges.parent = below.digest
 )
 SELECT roots.digest, m.digest, m.image_id, m.platform, m.created, m.content_size, m.labels, roots.added,
     m.media_type
+FROM roots JOIN manifests AS m ON m.digest = roots.digest
+UNION ALL
+SELECT roots.digest, m.digest, m.image_id, m.platform, m.created, m.content_size, m.labels, roots.added,
+    m.media_type
 FROM below JOIN roots ON roots.digest = below.root JOIN manifests AS m ON m.digest = below.digest
-WHERE m.image_id IS NOT NULL OR m.digest = roots.digest
+WHERE m.image_id IS NOT NULL AND m.digest != roots.digest
 """
+"""Roots themselves need no walk, and nearly all are images: only what indexes name is walked to."""
 
 
 class ImageRow(NamedTuple):
@@ -50,4 +57,4 @@ class ImageRow(NamedTuple):
 
 def image_rows(tx: Transaction) -> list[ImageRow]:
     """Every image below every root; an index gives a row for itself and one for each image that is here."""
-    return [ImageRow(*row) for row in tx.rows(_ROWS)]
+    return [ImageRow._make(row) for row in tx.rows(_ROWS)]

@@ -6,8 +6,9 @@ import os
 from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
 from typing import Final
+
+import msgspec
 
 from shale.linux.durable import StorageFailure
 from shale.oci.digest import Digest
@@ -22,8 +23,7 @@ _PAGE: Final = 500
 _TRIES: Final = 5
 
 
-@dataclass(frozen=True, slots=True)
-class _Look:
+class _Look(msgspec.Struct, frozen=True):
     """What one look at one file told.
 
     Attributes:

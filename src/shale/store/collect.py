@@ -6,8 +6,9 @@ See docs/formats.md "What is reachable" and "How collecting and pulling do not c
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
 from typing import Final
+
+import msgspec
 
 from shale.linux.boot import boot_id
 from shale.oci.digest import DiffID, Digest
@@ -35,8 +36,7 @@ SELECT digest, size FROM blobs WHERE digest NOT IN reached ORDER BY digest
 """
 
 
-@dataclass(frozen=True, slots=True)
-class Garbage:
+class Garbage(msgspec.Struct, frozen=True):
     """What was collected, or would be.
 
     Attributes:

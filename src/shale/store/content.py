@@ -9,7 +9,6 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from typing import Final
 
 import msgspec
@@ -47,8 +46,7 @@ class ManifestNotFound(NotFound):
     """The store does not hold that manifest."""
 
 
-@dataclass(frozen=True, slots=True)
-class LayerRecord:
+class LayerRecord(msgspec.Struct, frozen=True):
     """What was measured of a layer while it was inflated.
 
     Attributes:
@@ -64,8 +62,7 @@ class LayerRecord:
     content_size: int
 
 
-@dataclass(frozen=True, slots=True)
-class Source:
+class Source(msgspec.Struct, frozen=True):
     """A repository on a registry that was seen to have a blob."""
 
     registry: str

@@ -11,10 +11,8 @@ import sqlite3
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Any, Final
+from contextlib import ExitStack, contextmanager
+from typing import Any, Final, NamedTuple
 
 from shale.errors import Corrupt, Unavailable, Unsupported
 from shale.linux.durable import DiskFull, NoPermission, StorageFailure
@@ -43,8 +41,7 @@ class NewerDatabase(Unsupported):
     """The store was written by a newer shale."""
 
 
-@dataclass(frozen=True, slots=True)
-class Advice:
+class Advice(NamedTuple):
     """What a person can do about a database that cannot be used, as messages say it.
 
     Attributes:
@@ -54,6 +51,9 @@ class Advice:
 
     damaged: str = "shale store check --repair makes a new one from the blobs"
     elsewhere: str = "--root"
+
+
+_OF_A_STORE: Final = Advice()
 
 
 class Transaction:
@@ -84,11 +84,11 @@ class Database:
 
     def __init__(
         self,
-        path: Path,
+        path: str | os.PathLike[str],
         migrations: Sequence[str] = MIGRATIONS,
         *,
         may_be_new: Callable[[], bool] = lambda: True,
-        advice: Advice = Advice(),
+        advice: Advice = _OF_A_STORE,
     ) -> None:
         """Open a database, making or migrating it where needed.
 
@@ -103,6 +103,7 @@ class Database:
             DatabaseDamaged: not a database, damaged, or lost.
             DatabaseBusy, DiskFull, NoPermission, StorageFailure: as their names say.
         """
+        path = os.fspath(path)
         self._path = path
         self._advice = advice
         self._turn = threading.RLock()
@@ -166,18 +167,25 @@ class Database:
         yield from self._transaction("BEGIN DEFERRED")
 
     @contextmanager
-    def write(self) -> Iterator[Transaction]:
-        """One change: all of it is committed, durably, or nothing is.
+    def write(self, *, durable: bool = True) -> Iterator[Transaction]:
+        """One change: all of it is committed, or nothing is.
+
+        Args:
+            durable: false for what means nothing after a power cut: other processes see it, a kill does not
+                undo it, and the next durable change makes it durable too; it saves the wait for the disk.
 
         Raises:
             DatabaseBusy, DiskFull, NoPermission, StorageFailure, DatabaseDamaged: nothing was changed.
         """
-        yield from self._transaction("BEGIN IMMEDIATE")
+        yield from self._transaction("BEGIN IMMEDIATE", durable=durable)
 
-    def _transaction(self, begin: str) -> Iterator[Transaction]:
-        with self._turn, _sqlite_errors(self._path, self._advice):
+    def _transaction(self, begin: str, *, durable: bool = True) -> Iterator[Transaction]:
+        with self._turn, _sqlite_errors(self._path, self._advice), ExitStack() as after:
             if self._connection.in_transaction:
                 raise RuntimeError("transactions do not nest: pass the open one on")
+            if not durable:
+                self._connection.execute("PRAGMA synchronous=NORMAL")
+                after.callback(self._connection.execute, "PRAGMA synchronous=FULL")
             self._connection.execute(begin)
             try:
                 yield Transaction(self._connection)
@@ -203,7 +211,7 @@ class Database:
 
 
 @contextmanager
-def _sqlite_errors(path: Path, advice: Advice) -> Iterator[None]:
+def _sqlite_errors(path: str, advice: Advice) -> Iterator[None]:
     """Turn SQLite's errors into kinds."""
     try:
         yield
@@ -235,9 +243,9 @@ def _is_busy(error: sqlite3.Error) -> bool:
     return _name(error).startswith(("SQLITE_BUSY", "SQLITE_LOCKED", "SQLITE_PROTOCOL"))
 
 
-def _is_full(path: Path) -> bool:
+def _is_full(path: str) -> bool:
     try:
-        room = os.statvfs(path.parent)
+        room = os.statvfs(os.path.dirname(path) or ".")
     except OSError:
         return False
     return room.f_bavail == 0 or (room.f_files > 0 and room.f_favail == 0)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import Enum
+
+import msgspec
 
 from shale.oci.digest import Digest
 
@@ -40,8 +41,7 @@ class Leftover(Enum):
     UNFINISHED_LAYER = "what is left of a mountable layer that was made or removed"
 
 
-@dataclass(frozen=True, slots=True)
-class Finding:
+class Finding(msgspec.Struct, frozen=True):
     """One thing that a check found.
 
     Attributes:
@@ -64,8 +64,7 @@ class Finding:
         return f"{self.subject}: {self.kind.value}" + (f" ({self.detail})" if self.detail else "")
 
 
-@dataclass(frozen=True, slots=True)
-class CheckProgress:
+class CheckProgress(msgspec.Struct, frozen=True):
     """How far a check is, in blobs and in bytes."""
 
     blobs: int
@@ -74,8 +73,7 @@ class CheckProgress:
     bytes_total: int
 
 
-@dataclass(frozen=True, slots=True)
-class CheckReport:
+class CheckReport(msgspec.Struct, frozen=True):
     """What a check found.
 
     Attributes:

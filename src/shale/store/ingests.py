@@ -12,14 +12,16 @@ import os
 import re
 from collections.abc import Callable
 from contextlib import suppress
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from shale.errors import Invalid, Unavailable
 from shale.linux.durable import disk_errors, make_folder
 from shale.oci.digest import Digest
 from shale.store.blobs import Blobs
-from shale.store.ingest import Ingest
 from shale.store.locked import FolderBusy, lock_folder, try_lock
+
+if TYPE_CHECKING:
+    from shale.store.ingest import Ingest
 
 __all__ = ["IngestBusy", "Ingests", "ingest_key"]
 
@@ -73,6 +75,8 @@ class Ingests:
             IngestBusy: the other process took longer.
             DiskFull, NoPermission, StorageFailure: the disk.
         """
+        from shale.store.ingest import Ingest  # noqa: PLC0415 - most commands fetch nothing
+
         if not _KEY.match(key):
             raise Invalid(f"invalid ingest key {key[:140]!r}")
         with disk_errors(f"opening ingest {key}"):

@@ -1,7 +1,8 @@
 """Leases: what an operation under way must not lose to the collector.
 
-A lease belongs to a process, and dies with it. The rule that makes collecting safe: write the lease first,
-look for the content afterwards (docs/formats.md "How collecting and pulling do not collide").
+A lease belongs to a process and dies with it, in a power cut at the latest: so it never waits for the disk. The
+rule that makes collecting safe: write the lease first, look for the content afterwards (docs/formats.md "How
+collecting and pulling do not collide").
 """
 
 from __future__ import annotations
@@ -9,9 +10,10 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Iterable
-from dataclasses import dataclass
 from types import TracebackType
 from typing import Final, Self
+
+import msgspec
 
 from shale.errors import ShaleError
 from shale.linux.boot import ProcessIdentity, current_process, is_alive
@@ -24,8 +26,7 @@ _LIFETIME: Final = 7 * 24 * 3600.0
 """Seconds; counts only where nobody can see whether the process lives."""
 
 
-@dataclass(frozen=True, slots=True)
-class LeaseRecord:
+class LeaseRecord(msgspec.Struct, frozen=True):
     """A lease as the database has it.
 
     Attributes:
@@ -60,7 +61,7 @@ class Lease:
             self._id, process.boot, process.namespace, process.pid, process.started,
             time.time() + _LIFETIME, self._purpose,
         )  # fmt: skip
-        with self._database.write() as tx:
+        with self._database.write(durable=False) as tx:
             tx.run("INSERT INTO leases VALUES (?, ?, ?, ?, ?, ?, ?)", row)
         return self
 
@@ -68,7 +69,7 @@ class Lease:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         try:
-            with self._database.write() as tx:
+            with self._database.write(durable=False) as tx:
                 self.give_up(tx)
         except ShaleError:
             # The lease dies with the process. Say what went wrong first, not what came of it (a full disk).
@@ -81,7 +82,7 @@ class Lease:
 
     def protect(self, digests: Iterable[Digest]) -> None:
         """Keep these from the collector; call it before looking whether they are here."""
-        with self._database.write() as tx:
+        with self._database.write(durable=False) as tx:
             tx.run_many(
                 "INSERT OR IGNORE INTO lease_content VALUES (?, ?)",
                 [(self._id, str(digest)) for digest in digests],

@@ -7,7 +7,8 @@ by digest (`repository@sha256:...`) only say that the content is known under tha
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+
+import msgspec
 
 from shale.errors import NotFound
 from shale.oci.digest import Digest
@@ -21,8 +22,7 @@ class NameNotFound(NotFound):
     """No image has that name in the store."""
 
 
-@dataclass(frozen=True, slots=True)
-class Name:
+class Name(msgspec.Struct, frozen=True):
     """A name and its target.
 
     Attributes:
@@ -36,8 +36,7 @@ class Name:
     since: float
 
 
-@dataclass(frozen=True, slots=True)
-class LogEntry:
+class LogEntry(msgspec.Struct, frozen=True):
     """One move of a name.
 
     Attributes:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 from collections import defaultdict
-from dataclasses import dataclass
 from typing import Final
+
+import msgspec
 
 from shale.oci.digest import Digest
 from shale.store.database import Transaction
@@ -22,16 +23,14 @@ SELECT below.root, blobs.digest, blobs.size FROM below JOIN blobs ON blobs.diges
 """
 
 
-@dataclass(frozen=True, slots=True)
-class Space:
+class Space(msgspec.Struct, frozen=True):
     """Blobs or mountable layers on disk: how many, and their bytes."""
 
     count: int
     size: int
 
 
-@dataclass(frozen=True, slots=True)
-class IngestSpace:
+class IngestSpace(msgspec.Struct, frozen=True):
     """Transfers that are not finished.
 
     Attributes:

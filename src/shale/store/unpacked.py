@@ -8,7 +8,6 @@ the layer must be made again: the blob is the truth.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Final
 
 import msgspec
@@ -32,8 +31,7 @@ DELETE FROM corrections WHERE EXISTS (
 """
 
 
-@dataclass(frozen=True, slots=True)
-class UnpackedLayer:
+class UnpackedLayer(msgspec.Struct, frozen=True):
     """A layer that is mountable.
 
     Attributes:
@@ -62,8 +60,7 @@ class UnpackedLayer:
         return layer_name(self.diff_id, self.form)
 
 
-@dataclass(frozen=True, slots=True)
-class Correction:
+class Correction(msgspec.Struct, frozen=True):
     """What a chain of layers needs beyond them.
 
     Attributes:

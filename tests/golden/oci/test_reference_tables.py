@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 import pytest
@@ -184,7 +185,7 @@ def test_docker_reference(case: dict[str, Any]) -> None:
 
 @pytest.mark.parametrize("case", table("regexp.json", "TestDomainRegexp"), ids=lambda one: one["input"])
 def test_domains(case: dict[str, Any]) -> None:
-    assert bool(reference._DOMAIN.match(case["input"])) == case["match"]
+    assert bool(re.fullmatch(reference._DOMAIN, case["input"])) == case["match"]
 
 
 @pytest.mark.parametrize(

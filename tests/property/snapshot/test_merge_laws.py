@@ -10,7 +10,8 @@ from chains import opener, random_chain
 from shale.snapshot.facts import Facts
 from shale.snapshot.interest import Interest
 from shale.snapshot.merge import _build, correct
-from shale.snapshot.model import Node, Path, Tree
+from shale.snapshot.model import Tree
+from shale.snapshot.walk import Node, Path
 
 
 def everything() -> Interest:

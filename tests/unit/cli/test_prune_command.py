@@ -39,6 +39,28 @@ def test_a_yes_removes_the_dangling_ones(shale: Shale) -> None:
     assert shale.ok("images", "--format", "{{.Repository}}") == "kept\n"
 
 
+def test_an_image_whose_tag_moved_on_dangles_though_its_digest_has_a_name(shale: Shale) -> None:
+    """What a pull of a tag leaves behind when the tag means another image by now."""
+    old, new = build_image(layers=({"a": b"old"},)), build_image(layers=({"a": b"new"},))
+    for image in (old, new):
+        add_image(shale.root, image, "localhost/app:1", f"localhost/app@{image.digest}")
+    pinned = build_image(layers=({"a": b"pinned"},))
+    add_image(shale.root, pinned, f"localhost/pinned@{pinned.digest}")
+    shown = ("images", "--digests", "--format", "{{.Repository}} {{.Tag}} {{.Digest}}")
+    untagged = {f"localhost/app <none> {old.digest}", f"localhost/pinned <none> {pinned.digest}"}
+    assert set(shale.ok(*shown, "--filter", "dangling=true").splitlines()) == untagged
+    assert shale.ok(*shown, "--filter", "dangling=false") == f"localhost/app 1 {new.digest}\n"
+    rehearsed = shale.ok("image", "prune", "--dry-run")
+    removed = shale.ok("image", "prune", "--force")
+    for image, name in ((old, "app"), (pinned, "pinned")):
+        line = f"untagged: localhost/{name}@{image.digest}\n"
+        assert line in rehearsed
+        assert line in removed
+    assert str(new.digest) not in rehearsed + removed
+    assert shale.ok(*shown) == f"localhost/app 1 {new.digest}\n"
+    assert shale.ok("store", "check").endswith(": 0 damaged, 0 left over.\n")
+
+
 def test_the_question_of_all_and_an_empty_store_are_as_in_docker(shale: Shale) -> None:
     golden = (GOLDENS / "prune-command-success.all.golden").read_text()
     assert shale.ok("image", "prune", "-a", stdin="y\n") == golden

@@ -69,28 +69,12 @@ def test_a_command_that_is_interrupted_is_130(
 
 def test_debug_shows_where_an_error_comes_from(shale: Shale) -> None:
     for command in (("inspect", "nope"), ("history", "nope"), ("rmi", "nope")):
-        with pytest.raises(NotFound, match="no such object: nope"):
+        with pytest.raises(NotFound, match=r"no such (image|object): nope"):
             shale("--debug", *command)
 
 
 def test_errors_from_outside_cannot_steer_a_terminal(shale: Shale) -> None:
     assert "\x1b" not in shale.fails("inspect", "a\x1b[2Jb")
-
-
-def test_a_list_imports_no_client(shale: Shale) -> None:
-    add_image(shale.root, build_image(), "docker.io/library/a:1")
-    program = (
-        "import sys; from shale.cli.main import run; run(sys.argv[1:]); "
-        "heavy = [name for name in sys.modules if name.split('.')[0] in "
-        "('urllib3', 'aiohttp', 'rich', 'isal', 'ssl', 'asyncio') or name.startswith('shale.registry')]; "
-        "sys.exit(', '.join(heavy) or 0)"
-    )
-    for command in (("image", "ls"), ("history", "a:1"), ("inspect", "a:1"), ("tag", "a:1", "b:1")):
-        done = subprocess.run(
-            [sys.executable, "-c", program, "--root", str(shale.root), *command],
-            capture_output=True, text=True, check=False, timeout=60,
-        )  # fmt: skip
-        assert (done.returncode, done.stderr) == (0, "")
 
 
 def complete(shale: Shale, line: str, monkeypatch: pytest.MonkeyPatch) -> list[str]:

@@ -98,7 +98,7 @@ def test_powers_are_found_out_by_trying(place: int, tmp_path: Path) -> None:
         "import os, sys; from shale.snapshot.copying import powers_over;"
         "print(powers_over(os.open(sys.argv[1], os.O_RDONLY)))"
     )
-    command = ["unshare", "--user", "--map-root-user", sys.executable, "-c", program, tmp_path / "place"]
+    command = ["unshare", "--user", "--map-root-user", sys.executable, "-c", program, str(tmp_path / "place")]
     done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
     assert (done.stdout.strip(), done.stderr) == (str(NONE), "")
 

@@ -10,8 +10,8 @@ import pytest
 from chains import opener
 from shale.errors import Invalid
 from shale.snapshot.adding import DanglingLink, LinkedFolder
-from shale.snapshot.merge import correct
-from shale.snapshot.model import TooManyLinks
+from shale.snapshot.merge import TooManyHoles, correct
+from shale.snapshot.walk import TooManyLinks
 from tar_entries import Entry, archive, file, folder, hardlink, symlink, whiteout
 
 SECOND = 10**9
@@ -180,6 +180,11 @@ class TestHardLinksToLayersBelow:
         found = correction([file(b"before", bytes(3000)), sparse], [hardlink(b"t", b"s")])
         assert found is not None
         assert found[b"s"][4] == bytes(3) + b"ab" + bytes(595) + b"cd" + bytes(398)
+
+    def test_holes_of_terabytes(self) -> None:
+        sparse = Entry(b"s", content=b"end", sparse=[(2**42, 3)], size=2**42 + 3)
+        with pytest.raises(TooManyHoles, match="4398046511104 bytes of holes"):
+            correction([sparse], [hardlink(b"t", b"s")])
 
     def test_files_of_several_layers_that_can_only_be_read_once_from_front_to_back(self) -> None:
         tars = [

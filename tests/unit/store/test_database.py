@@ -44,6 +44,27 @@ def test_it_is_durable_and_in_wal_mode(database: Database) -> None:
         assert tx.row("PRAGMA foreign_keys") == (1,)
 
 
+def test_only_what_may_be_lost_in_a_power_cut_is_not_synced(database: Database) -> None:
+    def synchronous(*, durable: bool, fail: bool = False) -> int:
+        with database.write(durable=durable) as tx:
+            insert(tx, 1)
+            (found,) = tx.row("PRAGMA synchronous")  # type: ignore[misc]
+            if fail:
+                raise KeyError
+        return int(found)
+
+    full, normal = 2, 1
+    assert synchronous(durable=False) == normal
+    assert synchronous(durable=True) == full
+    with pytest.raises(KeyError):
+        synchronous(durable=False, fail=True)
+    assert synchronous(durable=True) == full
+    assert values(database) == [1, 1, 1]
+    with database.write(), pytest.raises(RuntimeError, match="do not nest"):
+        synchronous(durable=False)
+    assert synchronous(durable=True) == full
+
+
 def test_an_older_database_is_migrated_with_its_rows(path: Path) -> None:
     with closing(Database(path, [ONE])) as old, old.write() as tx:
         insert(tx, 7)

@@ -15,12 +15,13 @@ from shale.cli.output import print_rows
 from shale.cli.render.rows import Styles, choose_format
 from shale.cli.render.units import human_duration, human_size
 from shale.cli.session import Session, pass_session
-from shale.image.listing import ImageSummary, list_images
+from shale.image.listing import ImageSummary, read_summaries
 from shale.oci.reference import Reference
 
 __all__ = ["command"]
 
 _NONE: Final = "<none>"
+_LAST_YEAR: Final = 9999
 _COLUMNS: Final = {
     "ID": "IMAGE ID", "Repository": "REPOSITORY", "Tag": "TAG", "Digest": "DIGEST",
     "CreatedSince": "CREATED", "CreatedAt": "CREATED AT", "Size": "SIZE", "Containers": "CONTAINERS",
@@ -52,8 +53,8 @@ class _Row(Mapping[str, object]):
             case "ID":
                 return image.id.short if self._trunc else str(image.id)
             case "CreatedSince":
-                created = _created(image)
-                return human_duration(time.time() - created.timestamp()) + " ago" if created else "N/A"
+                moment = _moment(image)
+                return human_duration(time.time() - moment) + " ago" if moment is not None else "N/A"
             case "CreatedAt":
                 created = _created(image)
                 return created.strftime("%Y-%m-%d %H:%M:%S %z %Z") if created else "N/A"
@@ -72,12 +73,21 @@ class _Row(Mapping[str, object]):
         return len(_COLUMNS)
 
 
-def _created(image: ImageSummary) -> datetime | None:
-    """When an image was built, in local time; None where nobody can have said so, as in the year 1."""
+def _moment(image: ImageSummary) -> float | None:
+    """When an image was built, in seconds since the epoch; None as in `_created`."""
     try:
         created = datetime.fromisoformat(image.created) if image.created else None
-        return created.astimezone() if created is not None and created.year > 1 else None
-    except (ValueError, OverflowError):  # the year 9999 has no morning after
+        return created.timestamp() if created is not None and 1 < created.year < _LAST_YEAR else None
+    except (ValueError, OverflowError):
+        return None
+
+
+def _created(image: ImageSummary) -> datetime | None:
+    """When an image was built, in local time; None where nobody can have said so: in the year 1, or 9999."""
+    try:
+        created = datetime.fromisoformat(image.created) if image.created else None
+        return created.astimezone() if created is not None and 1 < created.year < _LAST_YEAR else None
+    except (ValueError, OverflowError):
         return None
 
 
@@ -111,7 +121,7 @@ def command(  # noqa: D103 - the help above is its documentation
         images = session.engine.images.list([*filters, *patterns])
     else:
         # The library's other verbs cost more to import than this list takes.
-        images = list_images(session.engine.store, session.settings.host)
+        images = read_summaries(session.engine.store, lambda: session.settings.host)
     if not show_all:
         images = [image for image in images if image.platforms]
     if sort != "created":
@@ -133,19 +143,19 @@ def _patterns(filters: Sequence[str]) -> list[str]:
 
 def _rows(image: ImageSummary, patterns: Sequence[str], *, digests: bool, trunc: bool) -> Iterator[_Row]:
     """A row for each tag; for a repository known by digest only, one without a tag; else one without a name."""
-    names = [name for name in image.names if _fits(name, patterns)]
-    bare = [name for name in image.digests if _fits(name, patterns)]
+    names, bare = _fitting(image.names, patterns), _fitting(image.digests, patterns)
     known = {name.name for name in image.digests}
     for name in names:
-        digest = str(image.target) if name.name in known else _NONE
+        digest = image.target_text if name.name in known else _NONE
         yield _Row(image, name.familiar_name, name.tag or _NONE, digest, trunc=trunc)
-    tagged = {name.name for name in names}
     for name in bare:
-        if name.name not in tagged:
-            yield _Row(image, name.familiar_name, _NONE, str(image.target), trunc=trunc)
+        if all(name.name != tagged.name for tagged in names):
+            yield _Row(image, name.familiar_name, _NONE, image.target_text, trunc=trunc)
     if not image.names and not image.digests:
-        yield _Row(image, _NONE, _NONE, str(image.target) if digests else _NONE, trunc=trunc)
+        yield _Row(image, _NONE, _NONE, image.target_text if digests else _NONE, trunc=trunc)
 
 
-def _fits(name: Reference, patterns: Sequence[str]) -> bool:
-    return not patterns or any(name.matches(pattern) for pattern in patterns)
+def _fitting(names: Sequence[Reference], patterns: Sequence[str]) -> Sequence[Reference]:
+    if not patterns:
+        return names
+    return [name for name in names if any(name.matches(pattern) for pattern in patterns)]

@@ -17,7 +17,7 @@ from shale.version import shale_version
 
 __all__ = ["command"]
 
-_LIBRARIES: Final = ("aiohttp", "backports.zstd", "click", "isal", "msgspec", "urllib3")
+_LIBRARIES: Final = ("aiohttp", "backports.zstd", "click", "isal", "msgspec")
 
 
 @click.command(cls=Command, help="Show the version of shale and of what it uses")

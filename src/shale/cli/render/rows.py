@@ -4,12 +4,12 @@ Docker's rules (cli/command/formatter): `table` and `table TEMPLATE` line up and
 same template; `json` gives one object a line, its keys sorted; anything else is a template, one line a row.
 `\t` and `\n` written in a format stand for a tab and a line break.
 
-The default table needs no template engine: a row of plain fields is put together here.
+The default table, `--quiet` and the like need no template engine: rows of plain fields are put together here.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 from shale.cli.render.safe import escape_controls
@@ -77,9 +77,14 @@ def write_rows(
         return "".join(_json_line(row) + "\n" for row in rows)
     is_table = row_format.startswith("table")
     body = (row_format[5:] if is_table else row_format).strip(" ").replace("\\t", "\t").replace("\\n", "\n")
-    fields = _plain_fields(body, columns) if is_table else None
+    fields = _plain_fields(body, columns)
     if fields is not None:
-        return _plain_table(rows, fields, columns, clean)
+        lines = _plain_lines(rows, fields, clean)
+        return (
+            align(_joined(["\t".join([columns[name] for name in fields]), *lines]))
+            if is_table
+            else _joined(lines)
+        )
     return _templated(rows, body, columns, clean, is_table=is_table)
 
 
@@ -97,23 +102,26 @@ def _plain_fields(body: str, columns: Mapping[str, str]) -> list[str] | None:
     return names
 
 
-def _plain_table(
-    rows: Iterable[Row], fields: Sequence[str], columns: Mapping[str, str], clean: Callable[[str], str] | None
-) -> str:
-    lines = ["\t".join([columns[name] for name in fields])]
+def _plain_lines(
+    rows: Iterable[Row], fields: Sequence[str], clean: Callable[[str], str] | None
+) -> Iterator[str]:
     for row in rows:
-        cells = [_cell(row[name]) for name in fields]
-        lines.append("\t".join(cells if clean is None else [clean(cell) for cell in cells]))
-    return align("\n".join(lines) + "\n")
+        values = [row[name] for name in fields]
+        cells = [value if isinstance(value, str) else _cell(value) for value in values]
+        yield "\t".join(cells if clean is None else [clean(cell) for cell in cells])
+
+
+def _joined(lines: Iterable[str]) -> str:
+    return "".join([f"{line}\n" for line in lines])
 
 
 def _cell(value: object) -> str:
-    if isinstance(value, str):
-        return value
     from shale.cli.render.template.gotext import text_of  # noqa: PLC0415 - not for the default table
 
     if isinstance(value, Method) and not value.parameters:
-        return _cell(value.function())
+        value = value.function()
+        if isinstance(value, str):
+            return value
     return "<no value>" if value is None else text_of(value)
 
 

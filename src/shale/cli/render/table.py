@@ -33,6 +33,10 @@ def _regular(lines: Sequence[list[str]]) -> list[str]:
     *columns, last = zip(*lines, strict=True)
     padded: list[Sequence[str]] = []
     for column in columns:
+        if "".join(column).isascii():  # nearly all are, and then it is quick
+            room = max(_LEAST_WIDTH, max(map(len, column)) + _PADDING)
+            padded.append([cell.ljust(room) for cell in column])
+            continue
         widths = [display_width(cell) for cell in column]
         room = max(_LEAST_WIDTH, max(widths) + _PADDING)
         padded.append([cell + " " * (room - width) for cell, width in zip(column, widths, strict=True)])

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from typing import BinaryIO, Final, cast
+
+import msgspec
 
 from shale.errors import Corrupt, NotFound, ShaleError
 from shale.image.archive.members import InvalidArchive, Members, read_member
@@ -26,8 +27,7 @@ class ArchiveDamaged(Corrupt):
     """Bytes in an archive are not those of their digest."""
 
 
-@dataclass(frozen=True, slots=True)
-class ArchivedImage:
+class ArchivedImage(msgspec.Struct, frozen=True):
     """One image that an archive says it has.
 
     Attributes:
@@ -41,8 +41,7 @@ class ArchivedImage:
     labels: tuple[str, ...] = ()
 
 
-@dataclass(slots=True)
-class ArchivedContent:
+class ArchivedContent(msgspec.Struct):
     """Blobs and documents of an archive; a `Source`.
 
     Attributes:
@@ -52,8 +51,8 @@ class ArchivedContent:
     """
 
     members: Members
-    places: dict[Digest, str] = field(default_factory=dict)
-    made: dict[Digest, Document] = field(default_factory=dict)
+    places: dict[Digest, str] = msgspec.field(default_factory=dict)
+    made: dict[Digest, Document] = msgspec.field(default_factory=dict)
 
     def place(self, digest: Digest) -> str:
         """The name of the member that has a blob."""

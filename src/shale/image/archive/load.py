@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
+
+import msgspec
 
 from shale.errors import NotFound
 from shale.events import Listener
@@ -22,8 +24,7 @@ from shale.store.store import Store
 __all__ = ["Loaded", "Loader"]
 
 
-@dataclass(frozen=True, slots=True)
-class Loaded:
+class Loaded(msgspec.Struct, frozen=True):
     """One image that was loaded.
 
     Attributes:
@@ -47,7 +48,7 @@ class Loader:
         cancel: Cancellation,
         *,
         jobs: int = 2,
-        mountable: Mountable | None = None,
+        mountable: Callable[[], Mountable | None] = lambda: None,
     ) -> None:
         """Prepare.
 

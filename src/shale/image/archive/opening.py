@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import stat
-import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -63,6 +62,8 @@ def open_archive(
         if begin is not None and not is_compressed(begun):
             yield TarMembers(source.fileno(), begin)
             return
+        import tempfile  # noqa: PLC0415 - only for an archive that cannot be read twice
+
         with disk_errors(f"writing the archive to {spool}"):
             file = stack.enter_context(tempfile.TemporaryFile(dir=spool, buffering=0))
         _expand(source, begun if begin is None else b"", begun, file.fileno(), check)

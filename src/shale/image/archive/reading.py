@@ -6,7 +6,8 @@ is believed for those; manifest.json has the names, and images whose manifests d
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+import msgspec
+from msgspec.structs import replace
 
 from shale.errors import ShaleError
 from shale.image.archive.contents import ArchivedContent, ArchivedImage, lacking
@@ -20,8 +21,7 @@ from shale.oci.reference import Reference
 __all__ = ["Archive", "read_archive"]
 
 
-@dataclass(frozen=True, slots=True)
-class Archive:
+class Archive(msgspec.Struct, frozen=True):
     """An archive that was looked into.
 
     Attributes:

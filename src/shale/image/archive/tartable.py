@@ -9,8 +9,9 @@ Specification: POSIX pax "ustar Interchange Format"; layer/scan.py says what is 
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
 from typing import BinaryIO, Final, cast
+
+import msgspec
 
 from shale.image.archive.members import InvalidArchive, MemberNotFound, components
 from shale.image.byterange import ByteRange
@@ -28,14 +29,12 @@ _HOPS: Final = 8
 _Name = tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class _File:
+class _File(msgspec.Struct, frozen=True):
     start: int
     size: int
 
 
-@dataclass(frozen=True, slots=True)
-class _Link:
+class _Link(msgspec.Struct, frozen=True):
     target: bytes
     above: _Name
 

@@ -8,7 +8,8 @@ Invariants:
 
 Reading order, from where to ask to what is asked:
 - places and people: `addresses`, `endpoint`, `hosts`, `proxies`, `credentials`, `challenge`, `realm`;
-- one request: `request`, `response`, `transport` above `wire`, `dialing`, `tls`; `redirects`, `failures`,
+- one request: `request`, `response`, `transport`, `redirects`, `failures`; below them a small HTTP/1.1 of our
+  own: `place`, `pool`, `opening` (`dialing`, `tls`, `nested`), `connection` with `head` and `framing`, `wire`,
   `breakage`; `cancel`;
 - many requests: `tokens`, `authorizer`, `scheme`, `retry`, and `exchange`, which puts them together;
 - operations: `manifests`, `blobs` (`encoding`, `mirrors`), `uploads` (`sending`, `session`, `payload`),

@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Sequence
-from dataclasses import dataclass
 from urllib.parse import urlsplit
+
+import msgspec
 
 from shale.registry.client.challenge import Bearer, Challenge, bearer_in, checked_realm, parse_challenges
 from shale.registry.client.endpoint import Credential, CredentialSource, Endpoint
@@ -21,16 +22,14 @@ from shale.registry.client.transport import Transport
 __all__ = ["Authorizer", "Proof"]
 
 
-@dataclass(frozen=True, slots=True)
-class Proof:
+class Proof(msgspec.Struct, frozen=True):
     """A value of Authorization, and whether it is so new that a refusal of it is final."""
 
     header: str
     fresh: bool
 
 
-@dataclass(frozen=True, slots=True)
-class _Way:
+class _Way(msgspec.Struct, frozen=True):
     """How a host wants to be convinced: a token of this realm, already checked; a password without one."""
 
     realm: str = ""

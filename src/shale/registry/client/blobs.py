@@ -12,8 +12,9 @@ Specification: distribution-spec "Pulling blobs"; RFC 9110 sections 13.1.5 (If-R
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Final, Protocol
+
+import msgspec
 
 from shale.errors import Corrupt, Invalid
 from shale.oci.descriptor import Descriptor
@@ -60,8 +61,7 @@ class RangeRefused(Transient):
     """A server answers a range with another one, or with none; the next try begins at zero."""
 
 
-@dataclass(frozen=True, slots=True)
-class Blobs:
+class Blobs(msgspec.Struct, frozen=True):
     """The blobs of one repository, at its mirrors and at the registry itself (last)."""
 
     exchanges: Sequence[Exchange]

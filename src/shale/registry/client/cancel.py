@@ -10,10 +10,14 @@ import socket
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from typing import Final
 
 from shale.errors import Cancelled
 
-__all__ = ["Cancellation", "Stopped"]
+__all__ = ["SLICE", "Cancellation", "Stopped"]
+
+SLICE: Final = 0.25
+"""Seconds between looks at a cancellation, wherever the network is waited for."""
 
 
 class Stopped(Cancelled):

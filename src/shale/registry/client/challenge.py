@@ -14,8 +14,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
 from typing import Final
+
+import msgspec
 
 from shale.errors import Invalid
 from shale.registry.client.realm import UntrustedRealm, checked_realm
@@ -51,8 +52,7 @@ class InvalidChallenge(Invalid):
     """A `WWW-Authenticate` header is malformed."""
 
 
-@dataclass(frozen=True, slots=True)
-class Challenge:
+class Challenge(msgspec.Struct, frozen=True):
     """One way in which a server can be convinced.
 
     Attributes:
@@ -62,7 +62,7 @@ class Challenge:
     """
 
     scheme: str
-    parameters: Mapping[str, str] = field(default_factory=dict)
+    parameters: Mapping[str, str] = msgspec.field(default_factory=dict)
     token68: str = ""
 
     def __str__(self) -> str:
@@ -73,8 +73,7 @@ class Challenge:
         return f"{self.scheme} {shown}".rstrip()
 
 
-@dataclass(frozen=True, slots=True)
-class Bearer:
+class Bearer(msgspec.Struct, frozen=True):
     """A challenge for a token (distribution's "Token Authentication").
 
     Attributes:

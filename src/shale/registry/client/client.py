@@ -8,9 +8,10 @@ repository.blobs.fetch(layer, sink)
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from types import TracebackType
-from typing import Self
+from typing import TYPE_CHECKING, Self
+
+import msgspec
 
 from shale.events import Listener, silent
 from shale.oci.reference import Reference
@@ -19,33 +20,54 @@ from shale.registry.client.blobs import Blobs
 from shale.registry.client.cancel import Cancellation
 from shale.registry.client.endpoint import CredentialSource, Endpoint, EndpointSource
 from shale.registry.client.exchange import Exchange
-from shale.registry.client.listings import Listings
 from shale.registry.client.manifests import Manifests
 from shale.registry.client.retry import Retrier, RetryPolicy
 from shale.registry.client.scheme import Schemes
 from shale.registry.client.transport import ProxySource, Timeouts, Transport
-from shale.registry.client.uploads import Uploads
+
+if TYPE_CHECKING:
+    from shale.registry.client.listings import Listings
+    from shale.registry.client.uploads import Uploads
 
 __all__ = ["RegistryClient", "RepositoryClient"]
 
 
-@dataclass(frozen=True, slots=True)
-class RepositoryClient:
+class RepositoryClient(msgspec.Struct, frozen=True):
     """What can be done with one repository.
 
     Attributes:
         reference: the name by which it was asked for.
-        manifests: fetch, head, put, delete.
-        blobs: fetch, head.
-        uploads: exists, mount, begin, put.
-        listings: tags, referrers, catalog.
+        readable: where it is read from, mirrors first.
+        writable: where it is written to.
     """
 
     reference: Reference
-    manifests: Manifests
-    blobs: Blobs
-    uploads: Uploads
-    listings: Listings
+    readable: tuple[Exchange, ...]
+    writable: Exchange
+
+    @property
+    def manifests(self) -> Manifests:
+        """Fetch, head, put, delete."""
+        return Manifests(self.readable, self.writable)
+
+    @property
+    def blobs(self) -> Blobs:
+        """Fetch, head."""
+        return Blobs(self.readable)
+
+    @property
+    def uploads(self) -> Uploads:
+        """Exists, mount, begin, put."""
+        from shale.registry.client.uploads import Uploads  # noqa: PLC0415 - a pull sends nothing
+
+        return Uploads(self.writable)
+
+    @property
+    def listings(self) -> Listings:
+        """Tags, referrers, catalog."""
+        from shale.registry.client.listings import Listings  # noqa: PLC0415 - seldom asked
+
+        return Listings(self.readable[-1])
 
 
 class RegistryClient:
@@ -89,13 +111,7 @@ class RegistryClient:
         """
         readable = tuple(self.exchange(endpoint) for endpoint in self._endpoints.endpoints(reference))
         writable = self.exchange(self._endpoints.push_endpoint(reference))
-        return RepositoryClient(
-            reference,
-            Manifests(readable, writable),
-            Blobs(readable),
-            Uploads(writable),
-            Listings(readable[-1]),
-        )
+        return RepositoryClient(reference, readable, writable)
 
     def exchange(self, endpoint: Endpoint) -> Exchange:
         """Requests to one endpoint, for what is not about a repository: `login`, `search`."""

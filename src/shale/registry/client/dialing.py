@@ -8,15 +8,12 @@ import os
 import select
 import socket
 import time
-from typing import Any, Final
+from typing import Any
 
-from shale.registry.client.cancel import Cancellation
-from shale.registry.client.failures import ConnectFailed, HostUnknown, RefusedTarget
+from shale.registry.client.cancel import SLICE, Cancellation
+from shale.registry.client.failures import ConnectFailed, ConnectionRefused, HostUnknown, RefusedTarget
 
-__all__ = ["SLICE", "open_socket"]
-
-SLICE: Final = 0.25
-"""Seconds between looks at the cancellation, in every wait."""
+__all__ = ["open_socket"]
 
 
 def open_socket(host: str, port: int, limit: float, cancel: Cancellation) -> socket.socket:
@@ -30,13 +27,16 @@ def open_socket(host: str, port: int, limit: float, cancel: Cancellation) -> soc
 
     Raises:
         HostUnknown: the name has no address.
-        ConnectFailed: refused, unreachable, or not in time.
+        ConnectionRefused: nobody listens at any of its addresses.
+        ConnectFailed: unreachable, or not in time.
         RefusedTarget: a name that resolves to link-local addresses (a cloud's metadata service).
         Stopped: cancelled.
     """
     bare = host.strip("[]")
     try:
-        found = socket.getaddrinfo(bare, port, type=socket.SOCK_STREAM)
+        # Given a str, Python would import the tables of international names first.
+        name = bare.encode() if bare.isascii() else bare
+        found = socket.getaddrinfo(name, port, type=socket.SOCK_STREAM)
     except socket.gaierror as error:
         if error.errno == socket.EAI_AGAIN:
             raise ConnectFailed(f"cannot look up the host {host!r} now: {error.strerror}") from error
@@ -47,7 +47,7 @@ def open_socket(host: str, port: int, limit: float, cancel: Cancellation) -> soc
     if not addresses:
         raise RefusedTarget(f"{host!r} is a link-local address, which no registry has")
     deadline = time.monotonic() + limit
-    reason = "no address"
+    reason, refused = "no address", True
     for number, (family, kind, protocol, _, address) in enumerate(addresses):
         patience = (deadline - time.monotonic()) / (len(addresses) - number)
         sock = socket.socket(family, kind, protocol)
@@ -56,6 +56,7 @@ def open_socket(host: str, port: int, limit: float, cancel: Cancellation) -> soc
         except OSError as error:
             sock.close()
             reason = error.strerror or str(error)
+            refused = refused and error.errno == errno.ECONNREFUSED
         except BaseException:
             sock.close()
             raise
@@ -63,7 +64,8 @@ def open_socket(host: str, port: int, limit: float, cancel: Cancellation) -> soc
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             sock.settimeout(limit)
             return sock
-    raise ConnectFailed(f"cannot connect to {host}:{port}: {reason.lower()}")
+    failure = ConnectionRefused if refused else ConnectFailed
+    raise failure(f"cannot connect to {host}:{port}: {reason.lower()}")
 
 
 def _sneaks_link_local(host: str, address: str) -> bool:

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
+
+import msgspec
 
 from shale.oci.reference import Reference
 
 __all__ = ["Credential", "CredentialSource", "Endpoint", "EndpointSource", "Tls"]
 
 
-@dataclass(frozen=True, slots=True)
-class Tls:
+class Tls(msgspec.Struct, frozen=True):
     """How to check a server and to show ourselves to it.
 
     Attributes:
@@ -27,8 +27,7 @@ class Tls:
     client_pairs: tuple[tuple[Path, Path], ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Endpoint:
+class Endpoint(msgspec.Struct, frozen=True):
     """One place that serves a repository.
 
     Attributes:
@@ -46,14 +45,13 @@ class Endpoint:
     repository: str
     account: str
     plain_http: bool = False
-    tls: Tls = field(default_factory=Tls)
+    tls: Tls = msgspec.field(default_factory=Tls)
     mirror: bool = False
     accepts_tags: bool = True
     accepts_digests: bool = True
 
 
-@dataclass(frozen=True, slots=True)
-class Credential:
+class Credential(msgspec.Struct, frozen=True):
     """What proves who we are: a password, an identity token that stands for one, or a token as it is.
 
     Attributes:
@@ -64,9 +62,12 @@ class Credential:
     """
 
     username: str = ""
-    password: str = field(default="", repr=False)
-    identity_token: str = field(default="", repr=False)
-    registry_token: str = field(default="", repr=False)
+    password: str = ""
+    identity_token: str = ""
+    registry_token: str = ""
+
+    def __repr__(self) -> str:
+        return f"Credential({self.username!r}, ...)"  # the rest is secret
 
 
 class CredentialSource(Protocol):

@@ -7,8 +7,10 @@ status means, and when to give up is decided here for all of them.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
 from typing import Final, TypeVar
+
+import msgspec
+from msgspec.structs import replace
 
 from shale.errors import NotFound, ShaleError
 from shale.registry.client.authorizer import Authorizer, Proof
@@ -30,8 +32,7 @@ _PROOFS: Final = 3
 """Requests at most for one answer: unproven, with a kept token that turned stale, with a fresh one."""
 
 
-@dataclass(frozen=True, slots=True)
-class Call:
+class Call(msgspec.Struct, frozen=True):
     """A request to an endpoint.
 
     Attributes:
@@ -50,15 +51,14 @@ class Call:
     target: str
     subject: str
     scopes: tuple[str, ...] = ()
-    headers: Mapping[str, str] = field(default_factory=dict)
+    headers: Mapping[str, str] = msgspec.field(default_factory=dict)
     body: bytes | Body | None = None
     expected: tuple[int, ...] = (200,)
     missing: type[NotFound] = NotFound
     patience: float | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Exchange:
+class Exchange(msgspec.Struct, frozen=True):
     """One endpoint, and all that a request to it needs."""
 
     endpoint: Endpoint

@@ -1,7 +1,7 @@
 """What goes wrong between us and a registry: errors by kind, and how answers become errors.
 
 Transient (Unavailable)      trying again may help; `retry` looks for this class and nothing else
-|-- ConnectFailed            nobody there, or not in time
+|-- ConnectFailed            no connection came about: NoTls, ConnectionRefused
 |-- ConnectionCut            the connection ended in the middle
 |-- TransferStalled          nothing came for too long, or next to nothing
 |-- ServerFailing            500, 502, 503, 504, 408
@@ -34,6 +34,7 @@ __all__ = [
     "BlobNotFound",
     "ConnectFailed",
     "ConnectionCut",
+    "ConnectionRefused",
     "HostUnknown",
     "ManifestNotFound",
     "NoTls",
@@ -72,9 +73,15 @@ class Transient(Unavailable):
 
 
 class ConnectFailed(Transient):
-    """No connection came about: refused, unreachable, or not in time."""
+    """No connection came about: the host is unreachable, or does not answer in time."""
 
     tries = 3
+
+
+class ConnectionRefused(ConnectFailed):
+    """Nobody listens there: the host itself says so, and will say so again in a second."""
+
+    tries = 1
 
 
 class NoTls(ConnectFailed):

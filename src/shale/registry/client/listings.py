@@ -7,10 +7,10 @@ Specification: distribution-spec "Listing Tags", "Listing Referrers"; docker's c
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
 from typing import Final, TypeVar
 
 import msgspec
+from msgspec.structs import replace
 
 from shale.errors import NotFound
 from shale.oci.descriptor import Descriptor
@@ -46,8 +46,7 @@ class _Referrers(msgspec.Struct, frozen=True):
     manifests: tuple[Descriptor, ...] | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Listings:
+class Listings(msgspec.Struct, frozen=True):
     """The lists of one registry, and of one repository there."""
 
     exchange: Exchange

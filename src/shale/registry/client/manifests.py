@@ -8,8 +8,9 @@ Specification: distribution-spec "Pulling manifests", "Pushing Manifests", "Dele
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Final
+
+import msgspec
 
 from shale.errors import Invalid
 from shale.oci.descriptor import Descriptor
@@ -31,8 +32,7 @@ class ManifestCorrupt(BadAnswer):
     """A manifest's bytes do not have the digest that they were asked for by."""
 
 
-@dataclass(frozen=True, slots=True)
-class FetchedManifest:
+class FetchedManifest(msgspec.Struct, frozen=True):
     """A manifest as it came.
 
     Attributes:
@@ -46,8 +46,7 @@ class FetchedManifest:
     digest: Digest
 
 
-@dataclass(frozen=True, slots=True)
-class PutManifest:
+class PutManifest(msgspec.Struct, frozen=True):
     """What a registry made of a manifest.
 
     Attributes:
@@ -60,8 +59,7 @@ class PutManifest:
     subject: Digest | None
 
 
-@dataclass(frozen=True, slots=True)
-class Manifests:
+class Manifests(msgspec.Struct, frozen=True):
     """The manifests of one repository, at its mirrors and at the registry itself (last)."""
 
     exchanges: Sequence[Exchange]

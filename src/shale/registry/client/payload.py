@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from typing import BinaryIO, Final, Protocol, cast
+
+import msgspec
 
 from shale.errors import Corrupt
 
@@ -30,8 +31,7 @@ class SourceChanged(Corrupt):
     """The content to upload has fewer bytes than its descriptor says."""
 
 
-@dataclass(frozen=True, slots=True)
-class Payload:
+class Payload(msgspec.Struct, frozen=True):
     """Bytes of the content from one offset to another, as a request's body."""
 
     open_at: ReadableAt

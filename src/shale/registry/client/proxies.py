@@ -18,9 +18,10 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Final, Self
 from urllib.parse import urlsplit
+
+import msgspec
 
 from shale.errors import Invalid, Unsupported
 from shale.registry.client.addresses import InvalidHost, is_loopback, split_host
@@ -39,8 +40,7 @@ class UnsupportedProxy(Unsupported):
     """A proxy speaks a protocol that shale does not."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Exception:
+class _Exception(msgspec.Struct, frozen=True):
     """One entry of NO_PROXY: a network, or a name that begins with a dot."""
 
     suffix: str = ""
@@ -59,8 +59,7 @@ class _Exception:
         return self.network is not None and address in self.network
 
 
-@dataclass(frozen=True, slots=True)
-class Proxies:
+class Proxies(msgspec.Struct, frozen=True):
     """Which proxy to use for what. Made by `from_environ`.
 
     Attributes:
@@ -69,9 +68,12 @@ class Proxies:
         exceptions: the entries of NO_PROXY.
     """
 
-    by_scheme: Mapping[str, str] = field(default_factory=dict, repr=False)
+    by_scheme: Mapping[str, str] = msgspec.field(default_factory=dict)
     never: bool = False
     exceptions: tuple[_Exception, ...] = ()
+
+    def __repr__(self) -> str:
+        return f"Proxies({', '.join(self.by_scheme) or 'none'})"  # their URLs may hold passwords
 
     @classmethod
     def from_environ(cls, environ: Mapping[str, str]) -> Self:

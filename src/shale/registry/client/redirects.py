@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Final
 from urllib.parse import urljoin, urlsplit
+
+from msgspec.structs import replace
 
 from shale.registry.client.addresses import Reach, reach_of
 from shale.registry.client.endpoint import Endpoint

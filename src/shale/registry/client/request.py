@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
 from typing import Protocol
+
+import msgspec
 
 __all__ = ["Body", "Request"]
 
@@ -20,8 +21,7 @@ class Body(Protocol):
         """The bytes, from the beginning."""
 
 
-@dataclass(frozen=True, slots=True)
-class Request:
+class Request(msgspec.Struct, frozen=True):
     """What to send.
 
     Attributes:
@@ -35,7 +35,7 @@ class Request:
 
     method: str
     url: str
-    headers: Mapping[str, str] = field(default_factory=dict)
+    headers: Mapping[str, str] = msgspec.field(default_factory=dict)
     body: bytes | Body | None = None
     patience: float | None = None
     confidential: bool = False

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from types import TracebackType
 from typing import Final, Self
 
-import urllib3
-
-from shale.registry.client.breakage import BREAKAGE, breakage
+from shale.registry.client.connection import Answer
 from shale.registry.client.failures import AnswerTooLarge, Transient
 
 __all__ = ["Response"]
@@ -21,30 +18,27 @@ _DRAIN: Final = 16 * 1024
 class Response:
     """An answer whose body has not been read; use it as a context manager."""
 
-    def __init__(self, raw: urllib3.BaseHTTPResponse, url: str) -> None:
-        self._raw = raw
+    def __init__(self, answer: Answer, url: str) -> None:
+        self._answer = answer
+        self._headers = answer.head.headers
         self.url = url
-        self.status = raw.status
-        self.headers: Mapping[str, str] = raw.headers
+        self.status = answer.head.status
 
     def header(self, name: str) -> str:
         """A header's value; empty where there is none."""
-        return self.headers.get(name, "")
+        return self._headers.get(name, "")
 
     def all(self, name: str) -> tuple[str, ...]:
         """All values of a header that may come several times."""
-        return tuple(self._raw.headers.getlist(name))
+        return self._headers.all(name)
 
     def read_some(self) -> bytes:
         """The next bytes of the body as they came; empty at its end.
 
         Raises:
-            ConnectionCut, TransferStalled: see there.
+            ConnectionCut, TransferStalled, BadAnswer: see there.
         """
-        try:
-            return self._raw.read1(BLOCK, decode_content=False)
-        except BREAKAGE as error:
-            raise breakage(error, self.url) from error
+        return self._answer.read(BLOCK)
 
     def read_bounded(self, limit: int, what: str) -> bytes:
         """The whole body.
@@ -74,10 +68,11 @@ class Response:
     def close(self) -> None:
         """Give the connection back, where a short rest makes that possible; else cut it."""
         length = self.header("content-length")
-        if length.isdecimal() and int(length) <= _DRAIN:
-            self.read_prefix(_DRAIN + 1)
-        if self._raw.connection is not None:
-            self._raw.close()
+        try:
+            if length.isdecimal() and int(length) <= _DRAIN:
+                self.read_prefix(_DRAIN + 1)
+        finally:
+            self._answer.close()
 
     def __enter__(self) -> Self:
         return self

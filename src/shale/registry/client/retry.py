@@ -6,13 +6,12 @@ clients do not come back together; a server's Retry-After wins over it (RFC 9110
 
 from __future__ import annotations
 
-import random
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from typing import Final, TypeVar
+
+import msgspec
 
 from shale.events import Listener, RetryScheduled, silent
 from shale.registry.client.cancel import Cancellation
@@ -25,8 +24,7 @@ T = TypeVar("T")
 _ABSURD: Final = 10**9
 
 
-@dataclass(frozen=True, slots=True)
-class RetryPolicy:
+class RetryPolicy(msgspec.Struct, frozen=True):
     """How stubborn to be.
 
     Attributes:
@@ -44,15 +42,21 @@ class RetryPolicy:
     deadline: float = 600.0
 
 
-@dataclass(frozen=True, slots=True)
-class Retrier:
+def _chance() -> float:
+    """A number from 0 to 1."""
+    import random  # noqa: PLC0415 - hardly anything is tried again
+
+    return random.random()  # noqa: S311 - jitter
+
+
+class Retrier(msgspec.Struct, frozen=True):
     """A policy with its surroundings: clock, chance, listener, cancellation."""
 
     policy: RetryPolicy
     cancel: Cancellation
     listener: Listener = silent
     clock: Callable[[], float] = time.monotonic
-    chance: Callable[[], float] = field(default_factory=lambda: random.Random().random)  # noqa: S311 (jitter)
+    chance: Callable[[], float] = _chance
     pause: Callable[[float], None] | None = None
     """How to wait, in seconds; the cancellation's way where not given."""
 
@@ -128,6 +132,10 @@ def retry_after_seconds(header: str, now: datetime | None = None) -> float | Non
     text = header.strip()
     if text.isascii() and text.isdecimal():
         return float(min(int(text), _ABSURD)) if len(text) <= 12 else float(_ABSURD)
+    if not text:
+        return None
+    from email.utils import parsedate_to_datetime  # noqa: PLC0415 - nearly all say seconds
+
     try:
         moment = parsedate_to_datetime(text)
     except (TypeError, ValueError):

@@ -13,8 +13,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Final
+
+import msgspec
 
 from shale.errors import NotFound
 from shale.oci.descriptor import Descriptor
@@ -37,8 +38,7 @@ class _UploadSetBack(Transient):
     """The registry lost the upload, or some bytes of it: it goes on from elsewhere."""
 
 
-@dataclass(slots=True)
-class Sending:
+class Sending(msgspec.Struct):
     """The state of one upload; `advance` until `done`."""
 
     exchange: Exchange
@@ -49,9 +49,9 @@ class Sending:
     done: bool = False
     chunk: int | None = None
     """Bytes of a chunk; None while everything goes at once."""
-    _doubtful: bool = field(default=False, init=False)
-    _resumed: bool = field(default=False, init=False)
-    _resumable: bool = field(default=True, init=False)
+    _doubtful: bool = False
+    _resumed: bool = False
+    _resumable: bool = True
 
     @property
     def offset(self) -> int:

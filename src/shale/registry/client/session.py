@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Final
+
+import msgspec
 
 from shale.errors import NotFound
 from shale.oci.digest import Digest
@@ -18,8 +19,7 @@ __all__ = ["UploadSession", "open_session", "upload_call"]
 _MAX_CHUNK: Final = 2**40
 
 
-@dataclass(frozen=True, slots=True)
-class UploadSession:
+class UploadSession(msgspec.Struct, frozen=True):
     """An upload that a registry has opened.
 
     Attributes:

@@ -17,6 +17,7 @@ def tls_context(tls: Tls) -> ssl.SSLContext:
         UntrustedServer: a certificate or key file cannot be used.
     """
     context = ssl.create_default_context()
+    context.set_alpn_protocols(["http/1.1"])
     if not tls.verify:
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE

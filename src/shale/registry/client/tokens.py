@@ -10,7 +10,6 @@ import time
 from base64 import b64encode
 from collections.abc import Callable, Iterable
 from contextlib import suppress
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 from urllib.parse import urlencode, urlsplit
@@ -33,8 +32,7 @@ _MARGIN: Final = 0.15
 CLIENT_ID: Final = "shale"
 
 
-@dataclass(frozen=True, slots=True)
-class TokenQuery:
+class TokenQuery(msgspec.Struct, frozen=True):
     """What to ask an authorization server for.
 
     Attributes:
@@ -48,8 +46,7 @@ class TokenQuery:
     scopes: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Token:
+class Token(msgspec.Struct, frozen=True):
     """A bearer token and the moment from which it is not used any more (seconds, the cache's clock)."""
 
     text: str

@@ -1,30 +1,31 @@
 """One request and its answer, over connections that are kept: no credentials, no retries.
 
-Redirects are followed here and not by urllib3, because the rules are ours: never from https to http unless
-the endpoint may speak http, never to a link-local address, and `Authorization` and client certificates stay
-with the origin they were meant for.
+Redirects are followed here: never from https to http unless the endpoint may speak http, never to a link-local
+address, and `Authorization` and client certificates stay with the origin they were meant for.
 """
 
 from __future__ import annotations
 
-import threading
-from dataclasses import dataclass, replace
-from typing import Any, Protocol
+from typing import Final, Protocol
 from urllib.parse import urlsplit
 
-import urllib3
+import msgspec
+from msgspec.structs import replace
 
-from shale.registry.client.breakage import BREAKAGE, breakage
 from shale.registry.client.cancel import Cancellation
 from shale.registry.client.endpoint import Endpoint, Tls
 from shale.registry.client.failures import BadAnswer, origin_of
+from shale.registry.client.place import Place
+from shale.registry.client.pool import Pool
 from shale.registry.client.redirects import MAX_REDIRECTS, next_hop
-from shale.registry.client.request import Request
+from shale.registry.client.request import Body, Request
 from shale.registry.client.response import Response
-from shale.registry.client.tls import tls_context
-from shale.registry.client.wire import Wire, pool_classes
+from shale.registry.client.wire import Wire
 
 __all__ = ["ProxySource", "Timeouts", "Transport"]
+
+_WITH_BODY: Final = frozenset({"POST", "PUT", "PATCH"})
+"""Methods whose requests say how long their body is even where they have none (RFC 9110 section 8.6)."""
 
 
 class ProxySource(Protocol):
@@ -34,8 +35,7 @@ class ProxySource(Protocol):
         """The proxy's URL for a target URL; None to go there directly."""
 
 
-@dataclass(frozen=True, slots=True)
-class Timeouts:
+class Timeouts(msgspec.Struct, frozen=True):
     """How long to wait, in seconds.
 
     Attributes:
@@ -72,23 +72,12 @@ class Transport:
         self.timeouts = timeouts or Timeouts()
         self._agent = agent
         self._proxies = proxies
-        self._connections = connections
-        self._classes = pool_classes(Wire(cancel, self.timeouts.connect, self.timeouts.stall))
+        self._pool = Pool(Wire(cancel, self.timeouts.connect, self.timeouts.stall), connections)
         self._cancel = cancel
-        self._managers: dict[tuple[Tls | None, str | None], urllib3.PoolManager] = {}
-        self._lock = threading.Lock()
 
     def close(self) -> None:
         """Close all kept connections."""
-        with self._lock:
-            managers = tuple(self._managers.values())
-            self._managers.clear()
-        for manager in managers:
-            # Clearing alone only forgets the pools: their sockets would stay open until Python collects them.
-            for key in manager.pools.keys():  # noqa: SIM118 - iterating over the container itself is forbidden
-                if (pool := manager.pools.get(key)) is not None:
-                    pool.close()
-            manager.clear()
+        self._pool.close()
 
     def request(self, endpoint: Endpoint, request: Request) -> Response:
         """Send a request, and follow the redirects of its answer.
@@ -121,54 +110,29 @@ class Transport:
 
     def _once(self, tls: Tls, request: Request) -> Response:
         self._cancel.check()
-        headers = {"User-Agent": self._agent, "Accept-Encoding": "identity", **request.headers}
+        url = request.url
+        place = Place.of(url, tls, self._proxies.proxy_for(url) if self._proxies else None)
+        headers = {"Host": place.host_field, "User-Agent": self._agent, "Accept-Encoding": "identity"}
+        headers.update(request.headers)
+        if place.is_relayed:
+            headers.update(place.proxy_headers)
         body = request.body
-        if body is not None and not isinstance(body, bytes):
-            headers["Content-Length"] = str(body.length)
-            content: object = body.chunks()
-        else:
-            content = body
-        timeout = urllib3.Timeout(connect=self.timeouts.connect, read=request.patience or self.timeouts.stall)
+        if body is not None or request.method in _WITH_BODY:
+            headers["Content-Length"] = str(_length(body))
+        connection = self._pool.take(place)
         try:
-            raw = self._manager(tls, request.url).urlopen(
+            answer = connection.ask(
                 request.method,
-                request.url,
-                headers=headers,
-                body=content,
-                redirect=False,
-                retries=False,
-                timeout=timeout,
-                preload_content=False,
-                decode_content=False,
+                place.target(url),
+                headers,
+                body.chunks() if body is not None and not isinstance(body, bytes) else body,
+                request.patience or self.timeouts.stall,
             )
-        except BREAKAGE as error:
-            raise breakage(error, request.url) from error
-        return Response(raw, request.url)
-
-    def _manager(self, tls: Tls, url: str) -> urllib3.PoolManager:
-        proxy = self._proxies.proxy_for(url) if self._proxies else None
-        # Reading the system's authorities takes longer than a small pull: only where TLS is spoken.
-        checks = tls if url.startswith("https:") else None
-        with self._lock:
-            manager = self._managers.get((checks, proxy))
-            if manager is None:
-                manager = self._managers[checks, proxy] = self._open_manager(checks, proxy)
-            return manager
-
-    def _open_manager(self, tls: Tls | None, proxy: str | None) -> urllib3.PoolManager:
-        options: dict[str, Any] = {"num_pools": 32, "maxsize": self._connections}
-        if tls is not None:
-            options["ssl_context"] = tls_context(tls)
-            options["assert_hostname"] = None if tls.verify else False
-        manager: urllib3.PoolManager
-        if proxy is None:
-            manager = urllib3.PoolManager(**options)
-        else:
-            manager = urllib3.ProxyManager(proxy, proxy_headers=_proxy_headers(proxy), **options)
-        manager.pool_classes_by_scheme = self._classes
-        return manager
+        except BaseException:
+            connection.close()
+            raise
+        return Response(answer, url)
 
 
-def _proxy_headers(proxy: str) -> dict[str, str] | None:
-    auth = urllib3.util.parse_url(proxy).auth
-    return dict(urllib3.make_headers(proxy_basic_auth=auth)) if auth else None
+def _length(body: bytes | Body | None) -> int:
+    return len(body) if isinstance(body, bytes) else body.length if body is not None else 0

@@ -9,8 +9,10 @@ Specification: distribution-spec "Pushing blobs", "Mounting a blob from another 
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from urllib.parse import quote
+
+import msgspec
+from msgspec.structs import replace
 
 from shale.errors import Denied, Invalid, NotFound, Unauthorized, Unsupported
 from shale.oci.descriptor import Descriptor
@@ -25,8 +27,7 @@ from shale.registry.protocol import blob_path, uploads_path
 __all__ = ["Progress", "ReadableAt", "SourceChanged", "UploadSession", "Uploads"]
 
 
-@dataclass(frozen=True, slots=True)
-class Uploads:
+class Uploads(msgspec.Struct, frozen=True):
     """The blobs that one repository is to get."""
 
     exchange: Exchange

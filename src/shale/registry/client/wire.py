@@ -1,4 +1,4 @@
-"""Connections whose every wait is bounded and can be cancelled: what shale adds to urllib3's.
+"""Sockets whose every wait is bounded and can be cancelled.
 
 A plain socket timeout bounds one wait, so a server that sends a byte every ten seconds holds a client for
 ever. Here each wait is cut into slices (to notice a cancellation), and over every `stall` seconds of waiting
@@ -7,33 +7,27 @@ at least `MIN_PROGRESS` bytes must move, headers included.
 
 from __future__ import annotations
 
-import http.client
-import io
-import socket
-import ssl
 import time
 from collections.abc import Callable
-from contextlib import ExitStack
-from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final, Protocol, TypeVar
 
-from urllib3 import HTTPConnectionPool, HTTPSConnectionPool
-from urllib3.connection import HTTPConnection, HTTPSConnection
+import msgspec
 
-from shale.registry.client.cancel import Cancellation
-from shale.registry.client.dialing import SLICE, open_socket
+from shale.registry.client.breakage import breakage
+from shale.registry.client.cancel import SLICE, Cancellation
+from shale.registry.client.failures import ConnectionCut
 
-__all__ = ["Wire", "pool_classes"]
+__all__ = ["Channel", "Pace", "Socket", "Wire"]
 
 MIN_PROGRESS: Final = 1024
 """Bytes that must move per stall period."""
-_BUFFER: Final = 64 * 1024
-_MAX_HEAD: Final = 1024 * 1024
-_UNTOLD: Final = 60.0
+_LONGEST_HEAD: Final = 1024 * 1024
+_BUFFER: Final = 16 * 1024
+
+T = TypeVar("T")
 
 
-@dataclass(frozen=True, slots=True)
-class Wire:
+class Wire(msgspec.Struct, frozen=True):
     """What every connection of one transport shares.
 
     Attributes:
@@ -47,155 +41,177 @@ class Wire:
     stall: float
 
 
-class _Pace:
+class Socket(Protocol):
+    """What a channel needs of a socket, of one with TLS, and of TLS within TLS."""
+
+    def recv(self, limit: int, /) -> bytes:
+        """The next bytes; empty at the end. TimeoutError after the timeout."""
+
+    def send(self, data: memoryview, /) -> int:
+        """Take some of the bytes, and say how many. TimeoutError after the timeout."""
+
+    def gettimeout(self) -> float | None:
+        """Seconds that a wait may take."""
+
+    def settimeout(self, seconds: float, /) -> None:
+        """Change that."""
+
+    def fileno(self) -> int:
+        """The descriptor to wait on."""
+
+    def close(self) -> None:
+        """Let go of it."""
+
+
+class Pace:
     """Counts time spent waiting against bytes that moved."""
 
-    __slots__ = ("_allowed", "_bytes", "_cancel", "_waited", "_whole")
+    __slots__ = ("_allowed", "_bytes", "_cancel", "_head", "_waited")
 
-    def __init__(self, cancel: Cancellation, allowed: float, *, whole: int = 0) -> None:
+    def __init__(self, cancel: Cancellation, allowed: float, *, head: bool = False) -> None:
         """Begin to count.
 
         Args:
             cancel: ends every wait.
             allowed: seconds of waiting per period.
-            whole: where not 0, there is one period only, and no more than these bytes may move in it.
+            head: whether a head is read first: all of it has one period, however many bytes move.
         """
         self._cancel = cancel
         self._allowed = allowed
         self._waited = 0.0
         self._bytes = 0
-        self._whole = whole
+        self._head = head
+
+    @property
+    def is_endless(self) -> bool:
+        """Whether the head is longer than any head is: also where a server says 100 Continue for ever."""
+        return self._head and self._bytes > _LONGEST_HEAD
 
     def go_on(self) -> None:
-        """The one period is over: from here on only the pace counts."""
-        self._whole, self._waited, self._bytes = 0, 0.0, 0
+        """The head is over: from here on only the pace counts."""
+        self._head, self._waited, self._bytes = False, 0.0, 0
 
-    def move(self, sock: socket.socket, step: Callable[[], int]) -> int:
-        """Do one receive or send, in slices.
+    def receive(self, sock: Socket, limit: int) -> bytes:
+        """Do one receive, in slices; empty at the end.
 
         Raises:
             TimeoutError: too little moved for too long.
             Stopped: cancelled.
         """
+        return self._move(sock, lambda: sock.recv(limit), len)
+
+    def send(self, sock: Socket, data: memoryview) -> int:
+        """Do one send, in slices; errors as `receive`."""
+        return self._move(sock, lambda: sock.send(data), int)
+
+    def _move(self, sock: Socket, step: Callable[[], T], size: Callable[[T], int]) -> T:
+        patience = min(SLICE, self._allowed)
         while True:
             self._cancel.check()
+            if sock.gettimeout() != patience:
+                sock.settimeout(patience)
             begun = time.monotonic()
-            sock.settimeout(min(SLICE, self._allowed))
             try:
-                count = step()
-            except (TimeoutError, ssl.SSLWantReadError, ssl.SSLWantWriteError):
-                count = -1
-            self._waited += time.monotonic() - begun
-            self._bytes += max(count, 0)
-            if self._whole and self._bytes > self._whole:
-                raise http.client.HTTPException("the head of the answer does not end")
-            if self._waited >= self._allowed:
-                if (self._whole or self._bytes < MIN_PROGRESS) and count != 0:
-                    raise TimeoutError("timed out")
-                self._waited, self._bytes = 0.0, 0
-            if count >= 0:
-                return count
+                moved = step()
+            except TimeoutError:
+                self._count(begun, None)
+            else:
+                self._count(begun, size(moved))
+                return moved
+
+    def _count(self, begun: float, moved: int | None) -> None:
+        self._waited += time.monotonic() - begun
+        self._bytes += moved or 0
+        if self._waited >= self._allowed:
+            if (self._head or self._bytes < MIN_PROGRESS) and moved != 0:
+                raise TimeoutError("timed out")
+            self._waited, self._bytes = 0.0, 0
 
 
-class _PacedReader(io.RawIOBase):
-    """The receiving half of a socket, paced; stands where `socket.makefile` would."""
+class Channel:
+    """The bytes of one connection, to and fro; not safe to use from several threads at once."""
 
-    def __init__(self, sock: socket.socket, pace: _Pace) -> None:
-        super().__init__()
-        self._sock = sock
-        self._pace = pace
-        # Holds the descriptor open: http.client closes its socket while the body is still to be read.
-        self._held = sock.makefile("rb", buffering=0)
+    __slots__ = ("_at", "_buffer", "_wire", "socket", "where")
 
-    def readable(self) -> bool:
-        return True
+    def __init__(self, sock: Socket, wire: Wire, where: str) -> None:
+        """Speak over a socket.
 
-    def readinto(self, buffer: Any, /) -> int:
-        return self._pace.move(self._sock, lambda: self._sock.recv_into(buffer))
+        Args:
+            sock: connected; closed by `close`.
+            wire: bounds of every wait.
+            where: the origin at the other end, for errors.
+        """
+        self.socket = sock
+        self.where = where
+        self._wire = wire
+        self._buffer = b""
+        self._at = 0
+
+    def pace(self, patience: float) -> Pace:
+        """The pace of one answer, its head first.
+
+        Args:
+            patience: seconds to wait for it.
+        """
+        return Pace(self._wire.cancel, patience, head=True)
+
+    def send(self, data: bytes | memoryview) -> None:
+        """Send all of some bytes.
+
+        Raises:
+            Transient: the other side is gone, or does not take them.
+            OSError: it closed the connection, perhaps after an answer that explains why.
+        """
+        view, pace = memoryview(data), Pace(self._wire.cancel, self._wire.stall)
+        while view:
+            view = view[pace.send(self.socket, view) :]
+
+    def read(self, limit: int, pace: Pace) -> bytes:
+        """The next bytes, as they came; empty at the end.
+
+        Raises:
+            ConnectionCut, TransferStalled: see there.
+        """
+        if self._at == len(self._buffer):
+            return self._receive(limit, pace)
+        found = self._buffer[self._at : self._at + limit]
+        self._at += len(found)
+        return found
+
+    def line(self, pace: Pace) -> bytes:
+        """The next line, without its end (RFC 9112 section 2.2).
+
+        Raises:
+            ConnectionCut: the connection, or our patience with a long head, ends before the line does.
+            TransferStalled: see there.
+        """
+        searched = self._at
+        while (end := self._buffer.find(b"\n", searched)) < 0:
+            rest = self._buffer[self._at :]
+            more = self._receive(_BUFFER, pace)
+            if not more:
+                reason = "the answer is incomplete" if rest else "it said nothing more"
+                raise ConnectionCut(f"{self.where} ended the connection: {reason}")
+            if pace.is_endless:
+                raise ConnectionCut(f"{self.where}: the head of its answer does not end")
+            if len(rest) > _BUFFER * 4:
+                raise ConnectionCut(f"{self.where}: a line of its answer does not end")
+            searched, self._buffer, self._at = len(rest), rest + more, 0
+        line = self._buffer[self._at : end]
+        self._at = end + 1
+        return line.removesuffix(b"\r")
+
+    def _receive(self, limit: int, pace: Pace) -> bytes:
+        try:
+            return pace.receive(self.socket, limit)
+        except OSError as error:
+            raise breakage(error, self.where) from error
+
+    @property
+    def has_unread(self) -> bool:
+        """Whether bytes came that nobody asked for."""
+        return self._at != len(self._buffer)
 
     def close(self) -> None:
-        self._held.close()
-        super().close()
-
-
-class _ReadSide:
-    """What http.client's response needs of a socket."""
-
-    __slots__ = ("_pace", "_sock")
-
-    def __init__(self, sock: socket.socket, pace: _Pace) -> None:
-        self._sock = sock
-        self._pace = pace
-
-    def makefile(self, _mode: str) -> io.BufferedReader:
-        return io.BufferedReader(_PacedReader(self._sock, self._pace), _BUFFER)
-
-
-class _PacedResponse(http.client.HTTPResponse):
-    """A response whose head is bounded in time and size: also by a server that says 100 Continue for ever."""
-
-    def __init__(self, sock: socket.socket, cancel: Cancellation, *args: Any, **kwargs: Any) -> None:
-        # urllib3 sets the read timeout of this request on the socket before the response is made.
-        self._pace = _Pace(cancel, sock.gettimeout() or _UNTOLD, whole=_MAX_HEAD)
-        super().__init__(_ReadSide(sock, self._pace), *args, **kwargs)  # type: ignore[arg-type]
-
-    def begin(self) -> None:
-        super().begin()
-        self._pace.go_on()
-
-
-def pool_classes(wire: Wire) -> dict[str, type[HTTPConnectionPool]]:
-    """Connection pools by scheme, for `PoolManager.pool_classes_by_scheme`."""
-
-    class Plain(_PacedConnection, HTTPConnection):  # type: ignore[misc]
-        shared = wire
-
-    class Secure(_PacedConnection, HTTPSConnection):  # type: ignore[misc]
-        shared = wire
-
-    class PlainPool(HTTPConnectionPool):
-        ConnectionCls = Plain
-
-    class SecurePool(HTTPSConnectionPool):
-        ConnectionCls = Secure
-
-    return {"http": PlainPool, "https": SecurePool}
-
-
-class _PacedConnection:
-    """Mixed into urllib3's connections: paced connecting, sending and receiving."""
-
-    shared: Wire
-    sock: Any
-    _dns_host: str
-    port: int
-    is_verified: bool
-
-    _handshake: ExitStack
-
-    def _new_conn(self) -> socket.socket:
-        # urllib3 has no public hook for this; its own subclasses (SOCKS) override the same method.
-        sock = open_socket(self._dns_host, self.port, self.shared.connect, self.shared.cancel)
-        self._handshake.enter_context(self.shared.cancel.interrupting(sock))
-        return sock
-
-    def connect(self) -> None:
-        """Connect, and shake hands where it is TLS."""
-        with ExitStack() as self._handshake:
-            super().connect()  # type: ignore[misc]
-        # urllib3 warns where this is false. The configuration asked for an unverified registry, and a
-        # library does not write to anybody's terminal; nothing else reads this.
-        self.is_verified = True
-
-    def response_class(self, sock: socket.socket, *args: Any, **kwargs: Any) -> http.client.HTTPResponse:
-        """The response on this connection: http.client calls this as if it were the class."""
-        return _PacedResponse(sock, self.shared.cancel, *args, **kwargs)
-
-    def send(self, data: Any) -> None:
-        """Send all of some bytes."""
-        if self.sock is None:
-            self.connect()
-        sock, view = self.sock, memoryview(data)
-        pace = _Pace(self.shared.cancel, self.shared.stall)
-        while view:
-            view = view[pace.move(sock, lambda rest=view: sock.send(rest)) :]  # type: ignore[misc]
+        """Close the socket."""
+        self.socket.close()

@@ -5,23 +5,19 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from typing import BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 
-from shale.errors import NotFound
 from shale.linux.durable import disk_errors
 from shale.linux.mount import MountRefused, mount_erofs
 from shale.oci.digest import DiffID
-from shale.snapshot.erofs.builder import ErofsBuilder
-from shale.snapshot.erofs.comparison import compare_layer
 from shale.snapshot.erofs.layout import HEADER, read_header
 from shale.snapshot.erofs.section import open_section
-from shale.snapshot.form import LayerDamaged
+from shale.snapshot.form import LayerDamaged, LayerMissing
 
-__all__ = ["ErofsForm", "LayerMissing"]
+if TYPE_CHECKING:
+    from shale.snapshot.erofs.builder import ErofsBuilder
 
-
-class LayerMissing(NotFound):
-    """There is no layer of that name in the folder."""
+__all__ = ["ErofsForm"]
 
 
 class ErofsForm:
@@ -38,6 +34,8 @@ class ErofsForm:
         Raises:
             DiskFull, NoPermission, StorageFailure: the disk.
         """
+        from shale.snapshot.erofs.builder import ErofsBuilder  # noqa: PLC0415 - not for those who only mount
+
         return ErofsBuilder(folder, name)
 
     def open(self, folder: int, name: str) -> int:
@@ -74,6 +72,8 @@ class ErofsForm:
             LayerDamaged: it is something else.
             StorageFailure: it cannot be read.
         """
+        from shale.snapshot.erofs.comparison import compare_layer  # noqa: PLC0415 - as `builder`
+
         with _opened(folder, name) as file:
             tar_size, size = _sizes(file, name)
             with disk_errors(f"reading the layer {name}"):
@@ -105,9 +105,7 @@ def _opened(folder: int, name: str) -> Iterator[int]:
         with disk_errors(f"opening the layer {name}"):
             file = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=folder)
     except FileNotFoundError as error:
-        raise LayerMissing(
-            f"there is no layer {name}; it is made again from its blob at the next use"
-        ) from error
+        raise LayerMissing(name) from error
     try:
         yield file
     finally:

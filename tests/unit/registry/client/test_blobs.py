@@ -255,9 +255,9 @@ def test_mirror_that_fails_is_passed_over() -> None:
     with BadRegistry() as mirror, BadRegistry() as registry:
         mirror.script("GET", PATH, Content(DATA, cut_at=100_000), error(403, "DENIED", "no"))
         registry.script("GET", PATH, Content(DATA))
-        with rig(mirror.host, registry.host).client as client:
-            blobs = rig(mirror.host, registry.host).repository().blobs
-            blobs.fetch(DESCRIPTOR, sink)
+        made = rig(mirror.host, registry.host)
+        with made.client as client:
+            made.repository().blobs.fetch(DESCRIPTOR, sink)
             assert client.cancel.cancelled is False
         assert ranges(registry) == ["bytes=100000-"], "the mirror's bytes count"
     assert sink.data == DATA

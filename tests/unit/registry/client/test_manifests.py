@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import gzip
 import json
-from dataclasses import replace
 
 import pytest
+from msgspec.structs import replace
 
 from faults.bad_registry import BadRegistry, Reply, Step, error
 from faults.clients import rig

@@ -8,18 +8,21 @@ import subprocess
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from faults.bad_registry import BadRegistry, Content, Reply, Step, error
 from faults.clients import SHORT, STEADY, MemorySink, described, rig
+from faults.tunnel import Tunnel
 from shale.errors import ShaleError
 from shale.registry.client.cancel import Cancellation, Stopped
 from shale.registry.client.endpoint import Endpoint, Tls
 from shale.registry.client.failures import (
+    ConnectFailed,
     ConnectionCut,
+    ConnectionRefused,
     HostUnknown,
     NoTls,
     RefusedTarget,
@@ -312,3 +315,104 @@ def test_proxy_that_refuses_a_tunnel_is_an_error_of_ours() -> None:
         with pytest.raises(ShaleError, match="407"):
             transport.request(endpoint, Request("GET", "https://registry.test/v2/"))
         transport.close()
+
+
+@pytest.mark.parametrize("over_tls", [False, True], ids=["plain proxy", "proxy with TLS"])
+def test_registry_with_tls_is_reached_through_a_tunnel(
+    secure: ssl.SSLContext, certificate: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch, *, over_tls: bool
+) -> None:
+    monkeypatch.setenv("SSL_CERT_FILE", str(certificate[0]))
+    large = bytes(range(256)) * 20_000
+    with BadRegistry(secure) as registry, Tunnel(secure if over_tls else None) as tunnel:
+        registry.script("GET", "/v2/", Reply(body=b"{}"))
+        registry.script("PUT", "/large", lambda seen: Reply(201, body=seen.body))
+        transport = Transport(agent="x", cancel=Cancellation(), proxies=OneProxy(tunnel.url))
+        endpoint = Endpoint(registry.host, "app", registry.host)
+        for _ in range(2):
+            with transport.request(endpoint, Request("GET", f"https://{registry.host}/v2/")) as response:
+                assert response.read_bounded(100, "it") == b"{}"
+        put = Request("PUT", f"https://{registry.host}/large", body=large)
+        with transport.request(endpoint, put) as response:
+            assert response.read_bounded(len(large), "it") == large
+        transport.close()
+        assert tunnel.asked == [f"CONNECT {registry.host} HTTP/1.1"], "one tunnel for all requests"
+        assert registry.seen[0].target == "/v2/"
+
+
+@pytest.mark.parametrize("over_tls", [False, True], ids=["plain proxy", "proxy with TLS"])
+def test_a_tunnel_makes_no_certificate_good(
+    secure: ssl.SSLContext, certificate: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch, *, over_tls: bool
+) -> None:
+    monkeypatch.setenv("SSL_CERT_FILE", str(certificate[0]))
+    with BadRegistry(secure) as registry, Tunnel(secure if over_tls else None) as tunnel:
+        registry.script("GET", "/v2/", Reply(body=b"{}"))
+        transport = Transport(agent="x", cancel=Cancellation(), proxies=OneProxy(tunnel.url))
+        elsewhere = f"localhost:{registry.port}"  # the certificate is for 127.0.0.1
+        endpoint = Endpoint(elsewhere, "app", elsewhere)
+        with pytest.raises(UntrustedServer, match="localhost"):
+            transport.request(endpoint, Request("GET", f"https://{elsewhere}/v2/"))
+        transport.close()
+        assert registry.seen == []
+
+
+def test_proxy_with_tls_that_nobody_knows_is_not_trusted(secure: ssl.SSLContext) -> None:
+    with Tunnel(secure) as tunnel:
+        transport = Transport(agent="x", cancel=Cancellation(), proxies=OneProxy(tunnel.url))
+        endpoint = Endpoint("registry.test", "app", "registry.test")
+        with pytest.raises(UntrustedServer):
+            transport.request(endpoint, Request("GET", "https://registry.test/v2/"))
+        transport.close()
+        assert tunnel.asked == []
+
+
+# Connections
+
+
+def test_refused_connection_is_final_at_once() -> None:
+    with BadRegistry() as registry:
+        host = registry.host
+    made = rig(host)
+    with made.client, pytest.raises(ConnectionRefused, match="connection refused"):
+        made.repository().blobs.fetch(DESCRIPTOR, MemorySink())
+    assert made.events == []
+
+
+def test_registry_that_goes_away_is_waited_for() -> None:
+    with BadRegistry() as registry:
+        registry.script("GET", PATH, Content(DATA))
+        made = rig(registry.host)
+        made.repository().blobs.fetch(DESCRIPTOR, MemorySink())
+    with made.client, pytest.raises(ConnectFailed, match="connection refused"):
+        made.repository().blobs.fetch(DESCRIPTOR, MemorySink())
+    assert len(made.events) == 2, "three tries"
+
+
+@pytest.mark.parametrize("how", ["closed", "talked on"])
+def test_kept_connection_on_which_something_happened_is_not_used(how: str) -> None:
+    answers: list[socket.socket] = []
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        transport = Transport(agent="x", cancel=Cancellation())
+        host = f"127.0.0.1:{listener.getsockname()[1]}"
+        endpoint = Endpoint(host, "app", host, plain_http=True)
+
+        def serve() -> None:
+            for _ in range(2):
+                connection, _ = listener.accept()
+                answers.append(connection)
+                connection.recv(4096)
+                connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}")
+
+        thread = threading.Thread(target=serve)
+        thread.start()
+        for _ in range(2):
+            with transport.request(endpoint, Request("GET", f"http://{host}/v2/")) as response:
+                assert response.read_bounded(2, "it") == b"{}"
+            if how == "closed":
+                answers[-1].shutdown(socket.SHUT_RDWR)
+            else:
+                answers[-1].sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n[]")
+        thread.join(20)
+        assert not thread.is_alive(), "each request had a connection of its own"
+        transport.close()
+        for connection in answers:
+            connection.close()

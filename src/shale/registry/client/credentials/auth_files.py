@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
+
+import msgspec
 
 from shale.errors import NotFound
 from shale.registry.client.credentials.account import matching_keys, scopes_of, server_address
@@ -27,8 +28,7 @@ class NotLoggedIn(NotFound):
     """No credential is kept for a registry."""
 
 
-@dataclass(frozen=True, slots=True)
-class Stored:
+class Stored(msgspec.Struct, frozen=True):
     """Where a credential was kept.
 
     Attributes:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import fcntl
-import json
 import os
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
+
+import msgspec
 
 from shale.errors import Conflict, Invalid
 from shale.linux.durable import NoPermission, write_file
@@ -30,8 +30,7 @@ class ConfigBusy(Conflict):
     """Another program keeps a file of credentials locked."""
 
 
-@dataclass(frozen=True, slots=True)
-class ConfigFile:
+class ConfigFile(msgspec.Struct, frozen=True):
     """A JSON file like `~/.docker/config.json`; it need not be there.
 
     Attributes:
@@ -118,6 +117,8 @@ class ConfigFile:
         owner = None
         with suppress(FileNotFoundError):
             owner = os.stat(name, dir_fd=folder)
+        import json  # noqa: PLC0415 - see `_parse`
+
         # Docker's own layout: tabs, keys in the order in which they were.
         text = json.dumps(content, indent="\t", ensure_ascii=False)
         try:
@@ -139,6 +140,8 @@ class ConfigFile:
             raise InvalidConfig(f"{self.path} is larger than {_LIMIT} bytes, which no file of credentials is")
         if not raw.strip():
             return {}
+        import json  # noqa: PLC0415 - many have no such file
+
         try:
             content = json.loads(raw)
         except RecursionError:
@@ -152,6 +155,8 @@ class ConfigFile:
 
 def _place(error: ValueError) -> str:
     """Where it is wrong, without showing what stands there: it may be a secret."""
+    import json  # noqa: PLC0415 - see `_parse`
+
     if isinstance(error, json.JSONDecodeError):
         return f"{error.msg.lower()} in line {error.lineno}"
     return "it is not UTF-8, or a number is too long"

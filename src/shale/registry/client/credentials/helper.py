@@ -11,11 +11,11 @@ is an identity token. Protocol: github.com/docker/docker-credential-helpers.
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
+
+import msgspec
 
 from shale.errors import Invalid, NotFound, Unavailable
 from shale.registry.client.credentials.account import account_of_key
@@ -44,8 +44,7 @@ class HelperFailed(Unavailable):
     """A helper failed, or answered with something that is no credential."""
 
 
-@dataclass(frozen=True, slots=True)
-class CredentialHelper:
+class CredentialHelper(msgspec.Struct, frozen=True):
     """One helper.
 
     Attributes:
@@ -56,9 +55,13 @@ class CredentialHelper:
     """
 
     name: str
-    env: Mapping[str, str] = field(repr=False)
+    env: Mapping[str, str]
     configured_in: str
     timeout: float = 60.0
+
+    def __repr__(self) -> str:
+        # The environment is private.
+        return f"CredentialHelper({self.name!r}, configured_in={self.configured_in!r})"
 
     def __post_init__(self) -> None:
         if not _NAME.match(self.name):
@@ -108,6 +111,8 @@ class CredentialHelper:
             "Username": _TOKEN_USER if token else credential.username,
             "Secret": token or credential.password,
         }
+        import json  # noqa: PLC0415 - most have no helper
+
         done = self._run("store", json.dumps(entry).encode())
         if done.status != 0:
             raise self._failed("store", server, done)
@@ -157,6 +162,8 @@ class CredentialHelper:
             ) from error
 
     def _decode(self, done: Completed) -> dict[str, Any]:
+        import json  # noqa: PLC0415 - most have no helper
+
         try:
             answer = json.loads(done.output)
         except (ValueError, RecursionError) as error:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any, Final
+
+import msgspec
 
 from shale.errors import Invalid
 from shale.oci.reference import InvalidReference, Reference
@@ -18,8 +19,7 @@ class InvalidConfiguration(Invalid):
     """A registries.conf is malformed, or contradicts itself."""
 
 
-@dataclass(frozen=True, slots=True)
-class Mirror:
+class Mirror(msgspec.Struct, frozen=True):
     """A place that has copies of a registry's images.
 
     Attributes:
@@ -35,8 +35,7 @@ class Mirror:
     digests: bool = True
 
 
-@dataclass(frozen=True, slots=True)
-class Registry:
+class Registry(msgspec.Struct, frozen=True):
     """One `[[registry]]` table.
 
     Attributes:
@@ -54,8 +53,7 @@ class Registry:
     mirrors: tuple[Mirror, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Configuration:
+class Configuration(msgspec.Struct, frozen=True):
     """What one file says, or several together.
 
     Attributes:
@@ -106,8 +104,7 @@ def parse_configuration(text: str, file: str) -> Configuration:
     return Configuration(registries, aliases, tuple(search) if search is not None else None)
 
 
-@dataclass(frozen=True, slots=True)
-class _Table:
+class _Table(msgspec.Struct, frozen=True):
     """A TOML table, and how to call it."""
 
     values: dict[str, Any]

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
+
+import msgspec
 
 from shale.errors import NotFound
 from shale.linux.durable import NoPermission
@@ -27,8 +28,7 @@ class ConfigurationMissing(NotFound):
     """The file that $CONTAINERS_REGISTRIES_CONF names is not there."""
 
 
-@dataclass(frozen=True, slots=True)
-class HostPaths:
+class HostPaths(msgspec.Struct, frozen=True):
     """Where configuration is looked for; none of it need exist but `chosen`.
 
     Attributes:

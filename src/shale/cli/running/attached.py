@@ -68,12 +68,12 @@ class Attachment:
         return sink_of(descriptor) if name in self.streams else discard
 
 
-def attend(attachment: Attachment, begin: Callable[[Plumbing], Supervision]) -> int:
+def attend(attachment: Attachment, begin: Callable[[Callable[[], Plumbing]], Supervision]) -> int:
     """Start a container and stay with it until its end.
 
     Args:
         attachment: how.
-        begin: starts it with the streams that it is given.
+        begin: starts it with the streams that it is told how to make.
 
     Returns:
         Its exit code.
@@ -85,10 +85,15 @@ def attend(attachment: Attachment, begin: Callable[[Plumbing], Supervision]) -> 
     attachment.check()
     with ExitStack() as stack:
         relay = stack.enter_context(relayed_signals()) if attachment.sig_proxy else None
-        plumbing = attachment.plumbing()
+        made: list[Plumbing] = []
+
+        def plumbing() -> Plumbing:
+            made.append(attachment.plumbing())
+            return made[0]
+
         supervision = begin(plumbing)
         if relay is not None:
-            relay.to(_Front(supervision, plumbing).signal)
+            relay.to(_Front(supervision, made[0]).signal)
         supervision.began()
         for note in supervision.notes:
             remark(note)

@@ -6,8 +6,7 @@ import signal
 import sys
 from collections.abc import Callable
 from contextlib import ExitStack
-from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, NamedTuple
 
 from shale.cli.exit import complain, remark
 from shale.cli.running.signals import relayed_signals
@@ -29,8 +28,7 @@ class NoTerminal(Invalid):
     """A container with a terminal should read from what is none."""
 
 
-@dataclass(frozen=True, slots=True)
-class Attachment:
+class Attachment(NamedTuple):
     """How a container is attended.
 
     Attributes:
@@ -102,23 +100,23 @@ def attend(attachment: Attachment, begin: Callable[[Callable[[], Plumbing]], Sup
         return supervision.wait()
 
 
-@dataclass(slots=True)
 class _Front:
     """A container as signals reach it: the size of a terminal goes before the news of it."""
 
-    supervision: Supervision
-    plumbing: Plumbing
-    asked: int = field(default=0)
+    def __init__(self, supervision: Supervision, plumbing: Plumbing) -> None:
+        self._supervision = supervision
+        self._plumbing = plumbing
+        self._asked = 0
 
     def signal(self, number: int) -> None:
         if number == signal.SIGWINCH:
             size = size_of(_STDOUT) or size_of(_STDIN)
             if size is not None:
-                self.plumbing.resize(size)
+                self._plumbing.resize(size)
         elif number in (signal.SIGINT, signal.SIGTERM):
-            self.asked += 1
-            if self.asked == _ENOUGH:
+            self._asked += 1
+            if self._asked == _ENOUGH:
                 complain(f"got {_ENOUGH} SIGTERM/SIGINTs, ending the container")
-                self.supervision.end()
+                self._supervision.end()
                 return
-        self.supervision.signal(number)
+        self._supervision.signal(number)

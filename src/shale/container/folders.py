@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import re
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -31,6 +32,7 @@ _POLL: Final = 0.01
 _OPEN: Final = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _PID: Final = "pid"
 _LONGEST_PID: Final = 32
+_ID: Final = re.compile(r"[0-9a-f]{64}")
 
 
 class ContainerBusy(Unavailable):
@@ -105,9 +107,9 @@ class Folders:
         return self._path / container
 
     def ids(self) -> list[str]:
-        """The containers that have a folder."""
+        """The containers that have a folder; what has another name is not ours to look at, or to remove."""
         try:
-            return os.listdir(self._path)
+            return [name for name in os.listdir(self._path) if _ID.fullmatch(name)]
         except FileNotFoundError:
             return []
 

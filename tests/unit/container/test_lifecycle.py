@@ -5,6 +5,8 @@ import signal
 import threading
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor, wait
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -229,6 +231,34 @@ def test_removed_by_force_while_it_runs(house: House) -> None:
         house.put_down.remove("one", force=True)
 
 
+def test_removed_while_somebody_starts_it(house: House) -> None:
+    house.ground.starts.clear()
+    run = house.lifecycle.run(record("sleep", "600", name="one"), plumbing())
+    with ThreadPoolExecutor() as pool:
+        politely, by_force = (pool.submit(house.put_down.remove, "one", force=force) for force in (False, True))
+        assert not wait([politely, by_force], timeout=0.5).done
+        assert house.containers.find("one").state is State.CREATED
+        house.ground.starts.set()
+        with suppress(ContainerRunning):
+            politely.result(30)
+        assert by_force.result(30).name == "one"
+    assert run.wait() == 137
+    assert house.names() == []
+
+
+def test_not_removed_when_it_runs_by_now(house: House) -> None:
+    house.ground.starts.clear()
+    run = house.lifecycle.run(record("sleep", "600", name="one"), plumbing())
+    with ThreadPoolExecutor() as pool:
+        removing = pool.submit(house.put_down.remove, "one")
+        assert not wait([removing], timeout=0.5).done
+        house.ground.starts.set()
+        with pytest.raises(ContainerRunning):
+            removing.result(30)
+    run.end()
+    assert run.wait() == 137
+
+
 def test_removed_by_force_while_it_would_remove_itself(house: House) -> None:
     run = house.lifecycle.run(record("sleep", "600", name="one", remove=True), plumbing())
     run.began()
@@ -280,6 +310,17 @@ def test_tidying_takes_what_nobody_wants(house: House) -> None:
     assert set(house.names()) == {kept.id, waiting.id, "e" * 64}
     house.tidy()
     assert set(house.names()) == {kept.id, waiting.id}
+
+
+def test_tidying_leaves_alone_what_is_no_container(house: House) -> None:
+    house.lifecycle.create(record("true", name="one"))
+    folder = house.root / "containers"
+    (folder / "mine").mkdir()
+    (folder / "note").write_text("of a person")
+    (folder / "link").symlink_to("/")
+    house.tidy()
+    assert {"mine", "note", "link"} < set(house.names())
+    assert [one.name for one in house.containers.all()] == ["one"]
 
 
 def test_tidying_a_row_whose_folder_is_gone(house: House) -> None:

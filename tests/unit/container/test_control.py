@@ -34,7 +34,12 @@ class Running:
 
     def become(self, **config: str) -> None:
         made = ContainerRecord(
-            new_id(), "one", "busybox", Digest.of(b"image"), time.time(), ContainerSpec({"Cmd": ["x"], **config})
+            new_id(),
+            "one",
+            "busybox",
+            Digest.of(b"image"),
+            time.time(),
+            ContainerSpec({"Cmd": ["x"], **config}),
         )
         added = self.containers.add(made, lambda _tx, _digest: True)
         running = replace(added, state=State.RUNNING, process=process_of(self.process.pid), started=time.time())

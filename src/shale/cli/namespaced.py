@@ -10,7 +10,7 @@ import os
 from typing import Final
 
 from shale.cli.exit import remark
-from shale.linux.namespaces import enter_user_namespace
+from shale.linux.namespaces import NoNamespaces, enter_user_namespace
 from shale.linux.outside import MARK
 
 __all__ = ["enter"]
@@ -20,10 +20,18 @@ _TOLD: Final = frozenset({
     "container_create", "container_run", "image_import", "image_load", "image_pull", "image_unpack", "unshare",
 })  # fmt: skip
 """The commands whose trees come out differently where there is only one user."""
+_WITHOUT: Final = frozenset({
+    "image_copy", "image_import", "image_load", "image_prune", "image_pull", "image_rm", "image_unpack",
+    "store_check", "system_df",
+})  # fmt: skip
+"""The commands that can do without a namespace: they mount nothing, and take files of the user's own."""
 
 
 def enter(module: str) -> None:
     """Become root of a user namespace, and say where it cannot be a whole one.
+
+    Where the machine has none for users, as in a container of another engine, commands that can do without stay
+    outside.
 
     Args:
         module: of the command.
@@ -31,7 +39,12 @@ def enter(module: str) -> None:
     Raises:
         NamespaceDenied: this machine does not let this user.
     """
-    entered = enter_user_namespace(os.environ)
+    try:
+        entered = enter_user_namespace(os.environ)
+    except NoNamespaces:
+        if module not in _WITHOUT:
+            raise
+        return
     os.environ[MARK] = str(entered.user)
     if entered.note and module in _TOLD:
         remark(entered.note)

@@ -113,7 +113,7 @@ class Control:
 
 
 def _asking(record: ContainerRecord) -> int:
-    """The signal that asks a container to end; docker's default where its image names one that there is not."""
+    """The signal that asks a container to end; docker's default where its image names none that exists."""
     wish = record.spec.config.get("StopSignal")
     try:
         return parse_signal(wish) if wish else signal.SIGTERM

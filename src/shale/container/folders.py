@@ -14,9 +14,8 @@ import re
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 from shale.container.naming import ContainerNotFound
 from shale.errors import Unavailable
@@ -40,8 +39,7 @@ class ContainerBusy(Unavailable):
     """Somebody else has been at work on the container for longer than we wait."""
 
 
-@dataclass(frozen=True, slots=True)
-class PidNote:
+class PidNote(NamedTuple):
     """What the runtime wrote of a first process.
 
     Attributes:
@@ -53,8 +51,7 @@ class PidNote:
     written: float
 
 
-@dataclass(frozen=True, slots=True)
-class HeldFolder:
+class HeldFolder(NamedTuple):
     """The folder of one container whose lock we hold.
 
     Attributes:

@@ -8,8 +8,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 from shale.container.containers import Containers
 from shale.container.record import ContainerRecord
@@ -26,6 +25,7 @@ __all__ = [
     "PRUNE_FILTERS",
     "ContainerFilters",
     "ContainerSummary",
+    "ContainerUsage",
     "changed_bytes",
     "summarise",
 ]
@@ -36,8 +36,7 @@ _STATUSES: Final = frozenset({"created", "restarting", "running", "removing", "p
 """Docker's words; those that no container of ours can be in are words all the same."""
 
 
-@dataclass(frozen=True, slots=True)
-class ContainerSummary:
+class ContainerSummary(NamedTuple):
     """One line of a list.
 
     Attributes:
@@ -53,6 +52,20 @@ class ContainerSummary:
     image_id: str
     platform: str
     image_size: int
+
+
+class ContainerUsage(NamedTuple):
+    """The room that a container takes.
+
+    Attributes:
+        id: of the container.
+        running: whether it runs.
+        size: bytes of the files that it has made or changed.
+    """
+
+    id: str
+    running: bool
+    size: int
 
 
 def summarise(store: Store, records: Iterable[ContainerRecord]) -> list[ContainerSummary]:

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 __all__ = ["NothingMountable", "Snapshotting"]
 
+_NOBODY: Final = "an ordinary user mounts in a user namespace, which shale unshare makes"
 _ALL_USERS: Final = 2**32 - 1
 
 
@@ -85,15 +86,19 @@ class Snapshotting:
         return {one.form.name: one.form for one in reversed(self._candidates())}
 
     def _candidates(self) -> Sequence[Candidate]:
-        users = _users()
-        if users < _ALL_USERS:  # a user namespace, where layers are marked in another way
-            return _Candidates(partial(_trees, user=True, keep_owner=users > 1))
+        from shale.linux.idmap import read_tables  # noqa: PLC0415 - see the top
+
+        users, _ = read_tables()
+        if not users.is_everything:  # a user namespace, where layers are marked in another way
+            return _Candidates(partial(_trees, user=True, keep_owner=users.largest > 0))
         return _Candidates(_erofs, _trees)
 
     def _find_out(self) -> Verdict:
-        from shale.snapshot.probe import probe  # noqa: PLC0415 - see the top
+        from shale.snapshot.probe import Verdict, probe  # noqa: PLC0415 - see the top
 
-        if self._verdict is None:
+        if self._verdict is None and os.geteuid() != 0:
+            self._verdict = Verdict(None, _NOBODY)
+        elif self._verdict is None:
             root = os.open(self._store.root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
             try:
                 self._verdict = probe(root, self._candidates())
@@ -110,7 +115,7 @@ class Snapshotting:
         verdict = self._find_out()
         if verdict.chosen is None:
             raise NothingMountable(
-                f"images cannot be mounted: {verdict.reason}; use root, or shale unshare, or shale image unpack"
+                f"images cannot be mounted: {verdict.reason}; shale image unpack writes them into a folder"
             )
         layers: Layers = Layers(self._store, verdict.chosen.form)
         corrections = Corrections(self._store, layers, _correct)
@@ -149,10 +154,3 @@ def _correct(tars: Sequence[Callable[[], BinaryIO]], loose: Sequence[bool]) -> C
     from shale.snapshot.merge import correct  # noqa: PLC0415 - see above
 
     return correct(tars, loose)
-
-
-def _users() -> int:
-    """How many user ids there are here (user_namespaces(7))."""
-    with open("/proc/self/uid_map", encoding="ascii") as file:
-        lines = file.read().splitlines()
-    return sum(int(line.split()[2]) for line in lines)

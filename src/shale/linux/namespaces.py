@@ -22,7 +22,7 @@ from shale.linux.idmap import IdTable, parse_subordinate, table_for
 from shale.linux.process import ProgramNotFound, find_program, run_bounded
 from shale.linux.syscall import library
 
-__all__ = ["Entered", "NamespaceDenied", "enter_user_namespace"]
+__all__ = ["Entered", "NamespaceDenied", "NoNamespaces", "enter_user_namespace"]
 
 _NEW_USER: Final = 0x10000000
 _NEW_MOUNTS: Final = 0x00020000
@@ -35,6 +35,10 @@ _MOST_FILE: Final = 16 * 1024 * 1024
 
 class NamespaceDenied(Denied):
     """This machine lets this user have no user namespace, or not the ids that the user was given."""
+
+
+class NoNamespaces(NamespaceDenied):
+    """This machine lets this user have no user namespace: the process is where it was."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +62,8 @@ def enter_user_namespace(environ: Mapping[str, str]) -> Entered:
             hands on.
 
     Raises:
-        NamespaceDenied: the kernel, or one of the two programs, refuses; what to do is in the message.
+        NoNamespaces: the kernel refuses; nothing has happened.
+        NamespaceDenied: one of the two programs refuses; what to do is in the message.
     """
     user, group = os.geteuid(), os.getegid()
     users, groups = _given(user, group)
@@ -121,7 +126,7 @@ def _unshare() -> None:
     try:
         library("unshare", _NEW_USER | _NEW_MOUNTS)
     except OSError as error:
-        raise NamespaceDenied(
+        raise NoNamespaces(
             f"this machine lets users have no user namespaces: {(error.strerror or '').lower()}; see "
             "/proc/sys/user/max_user_namespaces, kernel.unprivileged_userns_clone and "
             "kernel.apparmor_restrict_unprivileged_userns"

@@ -33,8 +33,14 @@ class Running:
         return Control(self.containers)
 
     def become(self, **config: str) -> None:
-        spec = ContainerSpec({"Cmd": ["sleep"], **config})
-        made = ContainerRecord(new_id(), "one", "busybox", Digest.of(b"image"), time.time(), spec)
+        made = ContainerRecord(
+            new_id(),
+            "one",
+            "busybox",
+            Digest.of(b"image"),
+            time.time(),
+            ContainerSpec({"Cmd": ["x"], **config}),
+        )
         added = self.containers.add(made, lambda _tx, _digest: True)
         running = replace(added, state=State.RUNNING, process=process_of(self.process.pid), started=time.time())
         self.containers.move(added, running)

@@ -4,7 +4,7 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -69,8 +69,8 @@ def record(*command: str, name: str = "", remove: bool = False) -> ContainerReco
     return ContainerRecord(new_id(), name, "busybox", Digest.of(b"image"), time.time(), spec)
 
 
-def plumbing(out: list[bytes] | None = None) -> Plumbing:
-    return Plumbing(None, discard if out is None else out.append, discard)
+def plumbing(out: list[bytes] | None = None) -> Callable[[], Plumbing]:
+    return lambda: Plumbing(None, discard if out is None else out.append, discard)
 
 
 def until_running(house: House, key: str) -> ContainerRecord:
@@ -107,7 +107,7 @@ def test_while_it_runs(house: House) -> None:
     assert now.process == process_of(house.ground.driver.runs[0].process.pid)
     assert house.containers.folders.is_held(now.id)
     with pytest.raises(AlreadyRunning, match="one is already running"):
-        house.lifecycle.start("one", lambda _: plumbing())
+        house.lifecycle.start("one", plumbing())
     with pytest.raises(ContainerRunning, match='cannot remove container "one": container is running'):
         house.put_down.remove("one")
     run.signal(signal.SIGTERM)
@@ -123,7 +123,7 @@ def test_a_container_is_created_and_started_again_and_again(house: House) -> Non
     assert (made.state, made.process) == (State.CREATED, None)
     assert house.names() == [made.id]
     for _ in range(2):
-        assert house.lifecycle.start("one", lambda _: plumbing()).wait() == 3
+        assert house.lifecycle.start("one", plumbing()).wait() == 3
         assert house.containers.find("one").state is State.EXITED
     house.put_down.remove(made.id[:4])
     assert house.containers.all() == []
@@ -175,9 +175,9 @@ def test_a_start_that_fails_before_the_runtime(house: House) -> None:
     house.ground.failure = None
     house.ground.driver.refuse = "there is no runc"
     with pytest.raises(StartFailed, match="there is no runc"):
-        house.lifecycle.start("one", lambda _: plumbing()).began()
+        house.lifecycle.start("one", plumbing()).began()
     house.ground.driver.refuse = ""
-    assert house.lifecycle.start("one", lambda _: plumbing()).wait() == 0
+    assert house.lifecycle.start("one", plumbing()).wait() == 0
     assert house.containers.find("one").failure is None
 
 
@@ -193,7 +193,7 @@ def test_what_has_run_and_cannot_be_started_again_stays_exited(house: House) -> 
     assert house.lifecycle.run(record("true", name="one"), plumbing()).wait() == 0
     house.ground.driver.fail = driver.CommandNotExecutable("permission denied")
     with pytest.raises(CommandDenied):
-        house.lifecycle.start("one", lambda _: plumbing()).wait()
+        house.lifecycle.start("one", plumbing()).wait()
     after = house.containers.find("one")
     assert (after.state, after.exit_code) == (State.EXITED, 126)
     assert after.finished is not None
@@ -341,6 +341,20 @@ def test_what_somebody_is_about_to_start_is_left_alone(house: House) -> None:
         house.put_down.tidy([made.id])
         assert house.containers.survey().abandoned == []
     assert house.containers.find(made.id).state is State.CREATED
+
+
+def test_a_start_that_is_refused_opens_nothing(house: House) -> None:
+    run = house.lifecycle.run(record("sleep", "600", name="one"), plumbing())
+    run.began()
+    before = len(os.listdir("/proc/self/fd"))
+    for _ in range(3):
+        with pytest.raises(AlreadyRunning):
+            house.lifecycle.start("one", plumbing())
+        with pytest.raises(NameInUse):
+            house.lifecycle.run(record("true", name="one"), plumbing())
+    assert len(os.listdir("/proc/self/fd")) == before
+    run.end()
+    run.wait()
 
 
 def test_many_at_once(house: House) -> None:

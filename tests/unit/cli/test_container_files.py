@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from archive_files import layer_tar
+from archive_files import layer_tar, tar_of
 from command_line import Shale
 
 
@@ -35,6 +35,22 @@ def test_odd_names_cannot_steer_a_terminal(box: Shale, tmp_path: Path) -> None:
     (tmp_path / "\x1b[2J").touch()
     box.ok("cp", f"{tmp_path}/\x1b[2J", "box:/etc")
     assert "\x1b" not in box.on_terminal("diff", "box")
+
+
+def test_one_change_is_one_line_on_a_terminal(box: Shale, tmp_path: Path) -> None:
+    (tmp_path / "a\nD x").touch()
+    box.ok("cp", f"{tmp_path}/a\nD x", "box:/etc")
+    assert box.on_terminal("diff", "box").split("\n") == ["C /etc", "A /etc/a\\nD x", ""]
+
+
+def test_what_a_copy_leaves_out_is_told(shale: Shale, tmp_path: Path) -> None:
+    device = tarfile.TarInfo("null")
+    device.type, device.devmajor, device.devminor = tarfile.CHRTYPE, 1, 3
+    (tmp_path / "base.tar").write_bytes(tar_of([device]))
+    shale.ok("import", str(tmp_path / "base.tar"), "base:1")
+    shale.ok("create", "--name", "box", "base:1", "sh")
+    done = shale("cp", "box:/null", str(tmp_path))
+    assert (done.code, done.err) == (0, f"shale: note: device '{tmp_path}/null' left out\n")
 
 
 def test_a_commit_prints_the_id_of_its_image(box: Shale, tmp_path: Path) -> None:

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import click
 
+from shale.cli.exit import remark
 from shale.cli.framework import Command
 from shale.cli.naming import image_names
 from shale.cli.options import platform_option
-from shale.cli.output import shown
 from shale.cli.session import Session, pass_session
 
 __all__ = ["command"]
@@ -31,5 +31,5 @@ __all__ = ["command"]
 def command(session: Session, *, bundle: bool, platform: str | None, name: str, folder: Path) -> None:  # noqa: D103 - the help above is its documentation
     done = session.engine.images.unpack(name, folder, bundle=bundle, platform=platform)
     for note in done.notes:
-        session.warn(shown(f"note: {note}"))
+        remark(note)
     session.print(str(done.folder))

@@ -14,6 +14,7 @@ from shale.cli.running.options import container_options
 from shale.cli.running.wishes import attached_streams, wishes_from
 from shale.errors import Invalid, NotFound, ShaleError, Unsupported
 from shale.runtime.wishes import (
+    DEFAULT_SHM,
     BindMount,
     DeviceWish,
     Network,
@@ -69,6 +70,7 @@ def test_nothing_asked_for_is_nothing_wished() -> None:
         (("--group-add", "audio"), "groups", ("audio",)),
         (("--ulimit", "nofile=10:20"), "ulimits", (ResourceLimit(name="nofile", soft=10, hard=20),)),
         (("--shm-size", "1m"), "shm_size", 1024 * 1024),
+        (("--shm-size", "0"), "shm_size", DEFAULT_SHM),
         (("--add-host", "db:10.0.0.1"), "extra_hosts", (("db", "10.0.0.1"),)),
         (("--dns", "1.1.1.1"), "dns", ("1.1.1.1",)),
         (("--dns-search", "x.y"), "dns_search", ("x.y",)),
@@ -143,6 +145,8 @@ def test_a_seccomp_profile_is_read(tmp_path: Path) -> None:
         (("--network", "bridge"), Unsupported, "network 'bridge' is not supported yet"),
         (("--dns", "x"), Invalid, "invalid IP address: x"),
         (("--stop-signal", "NOPE"), Invalid, "invalid signal: NOPE"),
+        (("--security-opt", "no-new-privileges=yes"), Invalid, "no-new-privileges is true or false"),
+        (("--pids-limit", "9223372036854775808"), Invalid, 'for "--pids-limit" flag: value out of range'),
         (("--security-opt", "what=x"), Invalid, 'invalid --security-opt: "what=x"'),
         (("--security-opt", "seccomp=/no/such"), Invalid, "opening seccomp profile .* failed"),
         (("-v", "name:/x"), Unsupported, "volumes with a name"),

@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 __all__ = ["NothingMountable", "Snapshotting"]
 
 _NOBODY: Final = "an ordinary user mounts in a user namespace, which shale unshare makes"
-_ALL_USERS: Final = 2**32 - 1
 
 
 class NothingMountable(Unsupported):

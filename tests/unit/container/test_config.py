@@ -6,6 +6,7 @@ from shale.container.config import make_spec
 from shale.container.failures import NoCommand
 from shale.container.spec import ContainerSpec, decode_spec
 from shale.oci.config import Execution
+from shale.runtime.firstprocess import SEARCH_PATH, environment
 from shale.runtime.wishes import Network, RunWishes, decode_wishes
 
 ID = "0123456789ab" + "c" * 52
@@ -54,6 +55,14 @@ def test_what_replaces_what_of_the_command(wishes: RunWishes, command: list[str]
 def test_no_command(wishes: RunWishes, image: Execution) -> None:
     with pytest.raises(NoCommand, match="no command specified"):
         spec(wishes, image)
+
+
+def test_what_is_no_variable_of_the_image_takes_none_away() -> None:
+    """As the process itself has it, or its command would be looked for elsewhere than it runs."""
+    image = Execution(cmd=("sh",), env=("PATH", "A=1", "A", "=x"))
+    assert spec(RunWishes(), image).config["Env"] == [f"PATH={SEARCH_PATH}", "A=1"]
+    process = environment(image, RunWishes(), home="/", hostname="h")
+    assert set(process) == {f"PATH={SEARCH_PATH}", "A=1", "HOME=/", "HOSTNAME=h"}
 
 
 def test_variables_and_labels_over_those_of_the_image() -> None:

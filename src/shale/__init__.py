@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from shale.engine.follow import follow as follow
     from shale.engine.image import Image as Image
     from shale.engine.images import Images as Images
+    from shale.engine.usernamespace import unshare as unshare
     from shale.errors import ShaleError as ShaleError
     from shale.image.listing import ImageSummary as ImageSummary
     from shale.oci.digest import Digest as Digest
@@ -38,6 +39,7 @@ __all__ = [
     "Reference",
     "ShaleError",
     "follow",
+    "unshare",
 ]
 
 _HOMES = {
@@ -51,6 +53,7 @@ _HOMES = {
     "Reference": "shale.oci.reference",
     "ShaleError": "shale.errors",
     "follow": "shale.engine.follow",
+    "unshare": "shale.engine.usernamespace",
 }
 
 

@@ -7,31 +7,41 @@ it; `shale unshare` starts a shell whose commands share one namespace, and with 
 from __future__ import annotations
 
 import os
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from shale.cli.exit import remark
-from shale.linux.namespaces import enter_user_namespace
+from shale.engine.usernamespace import enter_namespace_of
+from shale.errors import ShaleError
 from shale.linux.outside import MARK
+
+if TYPE_CHECKING:
+    from shale.cli.session import Session
 
 __all__ = ["enter"]
 
-
-_TOLD: Final = frozenset({
-    "container_create", "container_run", "image_import", "image_load", "image_pull", "image_unpack", "unshare",
-})  # fmt: skip
+_TOLD: Final = frozenset({"container_create", "container_run", "unshare"})
 """The commands whose trees come out differently where there is only one user."""
+_ANYWAY: Final = frozenset({"store_check", "system_df", "system_info"})
+"""The commands that tell what they can where there is no namespace: people look there for what is wrong."""
 
 
-def enter(module: str) -> None:
-    """Become root of a user namespace, and say where it cannot be a whole one.
+def enter(session: Session, module: str) -> None:
+    """Become root of the store's user namespace, and say where it cannot be a whole one.
 
     Args:
+        session: whose store.
         module: of the command.
 
     Raises:
         NamespaceDenied: this machine does not let this user.
     """
-    entered = enter_user_namespace(os.environ)
+    try:
+        entered = enter_namespace_of(session.settings.root, os.environ)
+    except ShaleError as error:
+        if module not in _ANYWAY:
+            raise
+        remark(error.message)
+        return
     os.environ[MARK] = str(entered.user)
     if entered.note and module in _TOLD:
         remark(entered.note)

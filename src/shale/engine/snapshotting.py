@@ -80,7 +80,7 @@ class Snapshotting:
         return Mountable(self._store, layers, host_platform(machine.machine, machine.sysname))
 
     def forms(self) -> Mapping[str, LayerForm]:
-        """The forms that layers of this store may be in, by name, whether or not they can be mounted here."""
+        """The forms that whoever runs this can read, by name, whether or not they can be mounted here."""
         return {one.form.name: one.form for one in reversed(self._candidates())}
 
     def _candidates(self) -> Sequence[Candidate]:

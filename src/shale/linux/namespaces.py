@@ -11,18 +11,21 @@ from __future__ import annotations
 
 import os
 import pwd
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, NoReturn
 
-from shale.errors import Denied
-from shale.linux.idmap import IdTable, parse_subordinate, table_for
+from shale.errors import Conflict, Denied
+from shale.linux.boot import ProcessIdentity
+from shale.linux.idmap import IdTable, parse_subordinate, read_tables, table_for
+from shale.linux.installing import how_to_install
+from shale.linux.joining import join_user_namespace
 from shale.linux.process import ProgramNotFound, find_program, run_bounded
 from shale.linux.syscall import library
 
-__all__ = ["Entered", "NamespaceDenied", "enter_user_namespace"]
+__all__ = ["Entered", "HasThreads", "NamespaceDenied", "enter_user_namespace"]
 
 _NEW_USER: Final = 0x10000000
 _NEW_MOUNTS: Final = 0x00020000
@@ -31,10 +34,31 @@ _SLAVE: Final = 1 << 19
 _SECONDS: Final = 20.0
 _OUTPUT: Final = 64 * 1024
 _MOST_FILE: Final = 16 * 1024 * 1024
+_FIRST: Final = 100_000
+"""The first id that distributions give (SUB_UID_MIN of login.defs(5)), and how many each user gets."""
+_USUAL: Final = 65_536
+_SWITCHES: Final = (
+    ("user/max_user_namespaces", "0", "15000"),
+    ("kernel/unprivileged_userns_clone", "0", "1"),
+    ("kernel/apparmor_restrict_unprivileged_userns", "1", "0"),
+)
+"""Below /proc/sys: what keeps users from namespaces, that value, and one that does not."""
+_UIDMAP: Final = {"dnf": "shadow-utils", "apk": "shadow-uidmap", "zypper": "shadow", "pacman": "shadow"}
+"""Which package has newuidmap."""
 
 
 class NamespaceDenied(Denied):
     """This machine lets this user have no user namespace, or not the ids that the user was given."""
+
+
+class HasThreads(Conflict):
+    """A process with threads can enter no user namespace (setns(2), unshare(2))."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "a process that has threads can enter no user namespace: do it before anything starts one, or "
+            "start the program with shale unshare"
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,47 +68,77 @@ class Entered:
     Attributes:
         user: the user id outside.
         note: what is not as it should, for a person; empty where all is well.
+        joined: whether others are in it.
     """
 
     user: int
     note: str = ""
+    joined: bool = False
 
 
-def enter_user_namespace(environ: Mapping[str, str]) -> Entered:
+def enter_user_namespace(environ: Mapping[str, str], neighbours: Iterable[ProcessIdentity] = ()) -> Entered:
     """Make this process root of a user namespace and of a mount namespace; no thread may have been started.
 
     Args:
         environ: whose PATH has newuidmap and newgidmap. The caller puts `outside.MARK` into what it
             hands on.
+        neighbours: processes of this user's whose user namespace is joined, if one of them lives.
 
     Raises:
+        HasThreads: it is too late for this process.
         NamespaceDenied: the kernel, or one of the two programs, refuses; what to do is in the message.
     """
     user, group = os.geteuid(), os.getegid()
+    if len(os.listdir("/proc/self/task")) > 1:
+        raise HasThreads
+    joined = any(_join(one) for one in neighbours)
+    has_programs = joined or _make(user, group, environ)
+    note = "" if len(read_tables()[0].ranges) > 1 else _single_note(user, has_programs=has_programs)
+    os.setresgid(0, 0, 0)
+    os.setresuid(0, 0, 0)
+    library("mount", None, b"/", None, _REC | _SLAVE, None)
+    return Entered(user, note, joined=joined)
+
+
+def _join(neighbour: ProcessIdentity) -> bool:
+    try:
+        join_user_namespace(neighbour)
+    except OSError:  # it has ended, or it is not where it was
+        return False
+    library("unshare", _NEW_MOUNTS)
+    return True
+
+
+def _make(user: int, group: int, environ: Mapping[str, str]) -> bool:
+    """Make the namespaces; whether there are programs that can give them more than one id."""
     users, groups = _given(user, group)
     programs = _programs(environ)
     if programs and len(users.ranges) > 1 and len(groups.ranges) > 1:
         _map_ranges(programs, users, groups, environ)
-        note = ""
     else:
         _unshare()
         _map_one(user, group)
-        note = _single_note(user, has_programs=programs is not None)
-    os.setresgid(0, 0, 0)
-    os.setresuid(0, 0, 0)
-    library("mount", None, b"/", None, _REC | _SLAVE, None)
-    return Entered(user, note)
+    return programs is not None
 
 
 def _single_note(user: int, *, has_programs: bool) -> str:
     name = _name(user) or str(user)
-    missing = "no range of ids in /etc/subuid and /etc/subgid" if has_programs else "no newuidmap and newgidmap"
-    remedy = (
-        f"usermod --add-subuids 100000-165535 --add-subgids 100000-165535 {name}"
-        if has_programs
-        else "the package uidmap (shadow-utils) has them"
-    )
+    if has_programs:
+        missing = "no range of ids in /etc/subuid and /etc/subgid"
+        first = max(_free_id(_read(path)) for path in ("/etc/subuid", "/etc/subgid"))
+        given = f"{first}-{first + _USUAL - 1}"
+        remedy = f"root gives some with: usermod --add-subuids {given} --add-subgids {given} {name}"
+    else:
+        missing = "no newuidmap and newgidmap"
+        remedy = how_to_install("uidmap", _UIDMAP, what="them")
     return f"{name} has {missing}: every file in a container belongs to root there ({remedy})"
+
+
+def _free_id(text: str) -> int:
+    """The first id after all that anybody was given."""
+    fields = (line.split(":") for line in text.splitlines())
+    ends = [int(one[1]) + int(one[2]) for one in fields if len(one) == 3 and (one[1] + one[2]).isdecimal()]
+    return max([_FIRST, *ends])
 
 
 def _given(user: int, group: int) -> tuple[IdTable, IdTable]:
@@ -122,10 +176,20 @@ def _unshare() -> None:
         library("unshare", _NEW_USER | _NEW_MOUNTS)
     except OSError as error:
         raise NamespaceDenied(
-            f"this machine lets users have no user namespaces: {(error.strerror or '').lower()}; see "
-            "/proc/sys/user/max_user_namespaces, kernel.unprivileged_userns_clone and "
-            "kernel.apparmor_restrict_unprivileged_userns"
+            f"this machine lets users have no user namespaces: {(error.strerror or '').lower()}; {_remedy()}"
         ) from error
+
+
+def _remedy() -> str:
+    """What root has to type, by the switches that are off; the kernel does not say which one it was."""
+    wrong = [
+        f"sysctl -w {switch.replace('/', '.')}={good}"
+        for switch, bad, good in _SWITCHES
+        if _read(f"/proc/sys/{switch}").strip() == bad
+    ]
+    if wrong:
+        return f"root allows them with: {' '.join(wrong[:1])}" + "".join(f"; {one}" for one in wrong[1:])
+    return "ask root for what forbids them (seccomp of a container around us, SELinux, AppArmor)"
 
 
 def _map_one(user: int, group: int) -> None:

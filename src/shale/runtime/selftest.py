@@ -31,7 +31,7 @@ from shale.runtime.bundle import BundleRequest, prepare_bundle
 from shale.runtime.crun_runc import OciRuntime, Program
 from shale.runtime.driver import Running, Streams
 from shale.runtime.host import Host, examine_host
-from shale.runtime.installing import how_to_install
+from shale.linux.installing import how_to_install
 from shale.runtime.tinyprogram import EXIT_CODE, tiny_program
 from shale.runtime.wishes import RunWishes
 

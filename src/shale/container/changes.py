@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Final
 
 from shale.container.view import Changed
-from shale.layer.diff import Change, Written, changes, write_upper
+from shale.layer.diff import Change, Written, changes, write_difference, write_upper
 from shale.layer.entry import TreeEntry
 from shale.layer.writer import TarWriter
 from shale.linux.beneath import open_beneath
@@ -28,7 +28,7 @@ _BUILT_IN: Final = (b"/dev", b"/proc", b"/sys")
 def changes_of(changed: Changed) -> Iterator[Change]:
     """What a container changed, in the order of the paths, a folder before what is in it."""
     hidden = _hidden(changed)
-    return (one for one in changes(changed.upper, changed.lower) if one.path not in hidden)
+    return (one for one in changes(changed.upper, changed.lower, whole=changed.whole) if one.path not in hidden)
 
 
 def shown(change: Change) -> str:
@@ -48,7 +48,10 @@ def write_changes(changed: Changed, emit: Callable[[bytes], None], check: Callab
         NoPermission, StorageFailure: something cannot be read.
     """
     writer = _ShownWriter(emit, _hidden(changed), check)
-    written = write_upper(changed.upper, changed.lower, writer)
+    if changed.whole:
+        written = write_difference(changed.lower, changed.upper, writer)
+    else:
+        written = write_upper(changed.upper, changed.lower, writer)
     writer.finish()
     return written
 

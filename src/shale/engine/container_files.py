@@ -176,7 +176,8 @@ class FileVerbs(ContainerRows):
         from shale.container.view import Views  # noqa: PLC0415 - as above
         from shale.engine.runner import fill_volume  # noqa: PLC0415 - as above
 
-        roots = SnapshotRoots(self._parts.store, self._parts.snapshotting.snapshots)
+        snapshotting = self._parts.snapshotting
+        roots = SnapshotRoots(self._parts.store, snapshotting.standing, snapshotting.copies)
         return Views(self.rows, roots, fill_volume)
 
 

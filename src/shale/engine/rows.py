@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -9,6 +10,7 @@ from shale.container.containers import Containers as Rows
 from shale.container.folders import Folders
 from shale.container.record import ContainerRecord
 from shale.engine.parts import Parts
+from shale.linux.outside import require_root
 
 if TYPE_CHECKING:
     from shale.engine.runner import Runner
@@ -45,13 +47,18 @@ class ContainerRows:
     def tidied(self) -> Sequence[ContainerRecord]:
         """Every container, after what killed processes left was cleared away."""
         survey = self.rows.survey()
-        if survey.abandoned:
+        if survey.abandoned and os.geteuid() == 0:  # for others their next command in a namespace does it
             self.runner().put_down.tidy(survey.abandoned)
             survey = self.rows.survey()
         return survey.records
 
     def runner(self) -> Runner:
-        """What needs a runtime and snapshots: they cost more to import than a list of containers takes."""
+        """What needs a runtime and snapshots: they cost more to import than a list of containers takes.
+
+        Raises:
+            NotInside: an ordinary user asks outside of a user namespace.
+        """
+        require_root("containers are made, run and removed")
         from shale.engine.runner import Runner  # noqa: PLC0415 - see above
 
         return Runner(self._parts, self.rows)

@@ -54,7 +54,7 @@ class Runner:
         self._parts = parts
         self._containers = containers
         workshop = Workshop(
-            SnapshotRoots(parts.store, parts.snapshotting.snapshots),
+            SnapshotRoots(parts.store, parts.snapshotting.standing, parts.snapshotting.copies),
             _RuntimeBundles(parts),
             self._driver,
             mounting,

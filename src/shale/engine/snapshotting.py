@@ -9,10 +9,13 @@ from threading import Lock
 from typing import TYPE_CHECKING, Final
 
 from shale.errors import Unsupported
+from shale.linux.outside import require_root
 from shale.store.store import Store
 
 if TYPE_CHECKING:
+    from shale.container.roots import Images
     from shale.image.making import Mountable
+    from shale.snapshot.copied import CopiedSnapshots
     from shale.snapshot.form import LayerForm
     from shale.snapshot.layers import Layers
     from shale.snapshot.probe import Candidate, Verdict
@@ -62,6 +65,24 @@ class Snapshotting:
                 self._snapshots = self._open()
             return self._snapshots
 
+    def standing(self) -> Images:
+        """What containers stand on: the snapshots, or where nothing can be mounted, copies.
+
+        Raises:
+            NotInside: an ordinary user may have neither outside of a user namespace.
+            DiskFull, NoPermission, StorageFailure: the disk.
+        """
+        require_root("the files of containers are seen")
+        if self.verdict().chosen is None:
+            return self.copies()
+        return self.snapshots()
+
+    def copies(self) -> CopiedSnapshots:
+        """Images as whole copies, for containers that were begun so."""
+        from shale.snapshot.copied import CopiedSnapshots  # noqa: PLC0415 - see the top
+
+        return CopiedSnapshots(self._store)
+
     def mountable(self) -> Mountable | None:
         """What makes layers mountable while they are pulled; None where their first use is early enough.
 
@@ -94,8 +115,11 @@ class Snapshotting:
         return [Candidate(ErofsForm(), user=False), Candidate(TreeForm(), user=False)]
 
     def _find_out(self) -> Verdict:
-        from shale.snapshot.probe import probe  # noqa: PLC0415 - see the top
+        from shale.snapshot.probe import Verdict, probe  # noqa: PLC0415 - see the top
 
+        if os.geteuid() != 0:
+            # Not tried, and not remembered either: inside of a namespace it is another matter.
+            return Verdict(None, "an ordinary user mounts images only as root of a user namespace")
         if self._verdict is None:
             root = os.open(self._store.root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
             try:
@@ -113,9 +137,8 @@ class Snapshotting:
 
         verdict = self._find_out()
         if verdict.chosen is None:
-            raise NothingMountable(
-                f"images cannot be mounted: {verdict.reason}; use root, or shale unshare, or shale image unpack"
-            )
+            others = "" if os.geteuid() == 0 else "use root, or shale unshare, or "
+            raise NothingMountable(f"images cannot be mounted: {verdict.reason}; {others}shale image unpack")
         layers: Layers = Layers(self._store, verdict.chosen.form)
         corrections = Corrections(self._store, layers, correct)
         return Snapshots(layers, corrections, partial(stack_of, user=verdict.chosen.user))

@@ -92,7 +92,9 @@ def _living(file: int | None) -> list[ProcessIdentity]:
         return []
     try:
         rows = json.loads(os.pread(file, _LARGEST, 0) or b"[]")
-        found = [ProcessIdentity(str(boot), int(space), int(pid), int(began)) for boot, space, pid, began in rows]
+        found = [
+            ProcessIdentity(str(boot), int(space), int(pid), int(began)) for boot, space, pid, began in rows
+        ]
     except (ValueError, TypeError):  # half written, by one that was killed
         return []
     return [one for one in found if is_alive(one)]

@@ -11,8 +11,8 @@ from __future__ import annotations
 
 import os
 import pwd
-from collections.abc import Iterable, Mapping
-from contextlib import suppress
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, NoReturn
@@ -20,8 +20,8 @@ from typing import Final, NoReturn
 from shale.errors import Conflict, Denied
 from shale.linux.boot import ProcessIdentity
 from shale.linux.idmap import IdTable, parse_subordinate, read_tables, table_for
-from shale.linux.installing import how_to_install
 from shale.linux.joining import join_user_namespace
+from shale.linux.namespaceadvice import how_to_allow, read_file, why_alone
 from shale.linux.process import ProgramNotFound, find_program, run_bounded
 from shale.linux.syscall import library
 
@@ -33,18 +33,6 @@ _REC: Final = 1 << 14
 _SLAVE: Final = 1 << 19
 _SECONDS: Final = 20.0
 _OUTPUT: Final = 64 * 1024
-_MOST_FILE: Final = 16 * 1024 * 1024
-_FIRST: Final = 100_000
-"""The first id that distributions give (SUB_UID_MIN of login.defs(5)), and how many each user gets."""
-_USUAL: Final = 65_536
-_SWITCHES: Final = (
-    ("user/max_user_namespaces", "0", "15000"),
-    ("kernel/unprivileged_userns_clone", "0", "1"),
-    ("kernel/apparmor_restrict_unprivileged_userns", "1", "0"),
-)
-"""Below /proc/sys: what keeps users from namespaces, that value, and one that does not."""
-_UIDMAP: Final = {"dnf": "shadow-utils", "apk": "shadow-uidmap", "zypper": "shadow", "pacman": "shadow"}
-"""Which package has newuidmap."""
 
 
 class NamespaceDenied(Denied):
@@ -93,10 +81,16 @@ def enter_user_namespace(environ: Mapping[str, str], neighbours: Iterable[Proces
         raise HasThreads
     joined = any(_join(one) for one in neighbours)
     has_programs = joined or _make(user, group, environ)
-    note = "" if len(read_tables()[0].ranges) > 1 else _single_note(user, has_programs=has_programs)
-    os.setresgid(0, 0, 0)
-    os.setresuid(0, 0, 0)
-    library("mount", None, b"/", None, _REC | _SLAVE, None)
+    note = ""
+    if len(read_tables()[0].ranges) == 1:
+        note = why_alone(_name(user) or str(user), has_programs=has_programs)
+    # AppArmor lets users make a namespace in which they may do nothing; that shows only now.
+    with _denied("the kernel lets users do nothing in a user namespace"):
+        os.setresgid(0, 0, 0)
+        os.setresuid(0, 0, 0)
+        if joined:
+            library("unshare", _NEW_MOUNTS)
+        library("mount", None, b"/", None, _REC | _SLAVE, None)
     return Entered(user, note, joined=joined)
 
 
@@ -105,7 +99,6 @@ def _join(neighbour: ProcessIdentity) -> bool:
         join_user_namespace(neighbour)
     except OSError:  # it has ended, or it is not where it was
         return False
-    library("unshare", _NEW_MOUNTS)
     return True
 
 
@@ -121,31 +114,11 @@ def _make(user: int, group: int, environ: Mapping[str, str]) -> bool:
     return programs is not None
 
 
-def _single_note(user: int, *, has_programs: bool) -> str:
-    name = _name(user) or str(user)
-    if has_programs:
-        missing = "no range of ids in /etc/subuid and /etc/subgid"
-        first = max(_free_id(_read(path)) for path in ("/etc/subuid", "/etc/subgid"))
-        given = f"{first}-{first + _USUAL - 1}"
-        remedy = f"root gives some with: usermod --add-subuids {given} --add-subgids {given} {name}"
-    else:
-        missing = "no newuidmap and newgidmap"
-        remedy = how_to_install("uidmap", _UIDMAP, what="them")
-    return f"{name} has {missing}: every file in a container belongs to root there ({remedy})"
-
-
-def _free_id(text: str) -> int:
-    """The first id after all that anybody was given."""
-    fields = (line.split(":") for line in text.splitlines())
-    ends = [int(one[1]) + int(one[2]) for one in fields if len(one) == 3 and (one[1] + one[2]).isdecimal()]
-    return max([_FIRST, *ends])
-
-
 def _given(user: int, group: int) -> tuple[IdTable, IdTable]:
     name = _name(user)
     return (
-        table_for(user, parse_subordinate(_read("/etc/subuid"), user, name)),
-        table_for(group, parse_subordinate(_read("/etc/subgid"), user, name)),
+        table_for(user, parse_subordinate(read_file("/etc/subuid"), user, name)),
+        table_for(group, parse_subordinate(read_file("/etc/subgid"), user, name)),
     )
 
 
@@ -153,14 +126,6 @@ def _name(user: int) -> str:
     try:
         return pwd.getpwuid(user).pw_name
     except KeyError:
-        return ""
-
-
-def _read(path: str) -> str:
-    try:
-        with open(path, "rb") as file:
-            return file.read(_MOST_FILE).decode("utf-8", "replace")
-    except OSError:
         return ""
 
 
@@ -172,41 +137,29 @@ def _programs(environ: Mapping[str, str]) -> tuple[str, str] | None:
 
 
 def _unshare() -> None:
-    try:
+    with _denied("this machine lets users have no user namespaces"):
         library("unshare", _NEW_USER | _NEW_MOUNTS)
+
+
+@contextmanager
+def _denied(what: str) -> Iterator[None]:
+    try:
+        yield
     except OSError as error:
-        raise NamespaceDenied(
-            f"this machine lets users have no user namespaces: {(error.strerror or '').lower()}; {_remedy()}"
-        ) from error
-
-
-def _remedy() -> str:
-    """What root has to type, by the switches that are off; the kernel does not say which one it was."""
-    wrong = [
-        f"sysctl -w {switch.replace('/', '.')}={good}"
-        for switch, bad, good in _SWITCHES
-        if _read(f"/proc/sys/{switch}").strip() == bad
-    ]
-    if wrong:
-        return f"root allows them with: {' '.join(wrong[:1])}" + "".join(f"; {one}" for one in wrong[1:])
-    return "ask root for what forbids them (seccomp of a container around us, SELinux, AppArmor)"
+        raise NamespaceDenied(f"{what}: {(error.strerror or '').lower()}; {how_to_allow()}") from error
 
 
 def _map_one(user: int, group: int) -> None:
     # The kernel lets a user map a group only after giving up setgroups(2), by which one could leave a group.
-    with suppress(FileNotFoundError):
+    if os.path.exists("/proc/self/setgroups"):
         _write_own("setgroups", "deny")
     _write_own("uid_map", f"0 {user} 1")
     _write_own("gid_map", f"0 {group} 1")
 
 
 def _write_own(name: str, text: str) -> None:
-    try:
+    with _denied("the kernel refuses ids for a user namespace"):
         Path("/proc/self", name).write_text(text, encoding="ascii")
-    except FileNotFoundError:
-        raise
-    except OSError as error:
-        raise NamespaceDenied(f"the kernel refuses ids for a user namespace: {error.strerror}") from error
 
 
 def _map_ranges(programs: tuple[str, str], users: IdTable, groups: IdTable, environ: Mapping[str, str]) -> None:

@@ -58,7 +58,7 @@ class ContainerRows:
         Raises:
             NotInside: an ordinary user asks outside of a user namespace.
         """
-        require_root("containers are made, run and removed")
+        require_root("makes, runs and removes containers")
         from shale.engine.runner import Runner  # noqa: PLC0415 - see above
 
         return Runner(self._parts, self.rows)

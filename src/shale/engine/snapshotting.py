@@ -72,7 +72,7 @@ class Snapshotting:
             NotInside: an ordinary user may have neither outside of a user namespace.
             DiskFull, NoPermission, StorageFailure: the disk.
         """
-        require_root("the files of containers are seen")
+        require_root("sees the files of containers")
         if self.verdict().chosen is None:
             return self.copies()
         return self.snapshots()

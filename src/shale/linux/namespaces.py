@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import os
 import pwd
+import time
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -33,6 +34,8 @@ _REC: Final = 1 << 14
 _SLAVE: Final = 1 << 19
 _SECONDS: Final = 20.0
 _OUTPUT: Final = 64 * 1024
+_GLANCE: Final = 0.005
+_GLANCES: Final = 20
 
 
 class NamespaceDenied(Denied):
@@ -77,7 +80,7 @@ def enter_user_namespace(environ: Mapping[str, str], neighbours: Iterable[Proces
         NamespaceDenied: the kernel, or one of the two programs, refuses; what to do is in the message.
     """
     user, group = os.geteuid(), os.getegid()
-    if len(os.listdir("/proc/self/task")) > 1:
+    if not _is_alone():
         raise HasThreads
     joined = any(_join(one) for one in neighbours)
     has_programs = joined or _make(user, group, environ)
@@ -92,6 +95,15 @@ def enter_user_namespace(environ: Mapping[str, str], neighbours: Iterable[Proces
             library("unshare", _NEW_MOUNTS)
         library("mount", None, b"/", None, _REC | _SLAVE, None)
     return Entered(user, note, joined=joined)
+
+
+def _is_alone() -> bool:
+    """Whether this thread is the only one; one that has just ended is in the kernel's list for a moment more."""
+    for _ in range(_GLANCES):
+        if len(os.listdir("/proc/self/task")) == 1:
+            return True
+        time.sleep(_GLANCE)
+    return False
 
 
 def _join(neighbour: ProcessIdentity) -> bool:

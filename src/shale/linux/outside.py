@@ -50,13 +50,13 @@ def require_root(what: str) -> None:
     """See that this process is root, be it of a user namespace.
 
     Args:
-        what: a sentence that begins the message: `containers are run`.
+        what: completes a sentence of the message: `runs containers`.
 
     Raises:
         NotInside: it is not; what to do is in the message.
     """
     if os.geteuid() != 0:
         raise NotInside(
-            f"{what} in a user namespace, where the user is not root: start the program with shale unshare, or "
-            "let it call shale.unshare() before it starts threads"
+            f"an ordinary user {what} in a user namespace: start the program with shale unshare (shale unshare "
+            "python app.py), or call shale.unshare() before it starts threads"
         )

@@ -102,12 +102,13 @@ class FakeGround:
         assert os.listdir(work) == []
         return os.dup(upper)
 
-    def write(self, record: ContainerRecord, held: HeldFolder) -> None:
+    def write(self, record: ContainerRecord, held: HeldFolder) -> tuple[str, ...]:
         programs = held.path / "rootfs" / "bin"
         programs.mkdir(exist_ok=True)
         for name in self.programs:
             (programs / name).touch(mode=0o755)
         (held.path / "command").write_text(shlex.join(record.spec.command))
+        return ("as noted",)
 
     def in_private_mounts(self, work: Callable[[], T]) -> T:
         return work()

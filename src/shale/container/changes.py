@@ -11,15 +11,17 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
 from typing import Final
 
 from shale.container.view import Changed
-from shale.layer.diff import Change, Written, changes, write_difference, write_upper
+from shale.layer.diff import Change, changes, write_difference, write_upper
 from shale.layer.entry import TreeEntry
+from shale.layer.header import SYMLINK
 from shale.layer.writer import TarWriter
 from shale.linux.beneath import open_beneath
 
-__all__ = ["changes_of", "shown", "write_changes"]
+__all__ = ["WrittenChanges", "changes_of", "shown", "write_changes"]
 
 _BUILT_IN: Final = (b"/dev", b"/proc", b"/sys")
 """Where every runtime mounts something, whoever made the folder."""
@@ -36,7 +38,20 @@ def shown(change: Change) -> str:
     return f"{change.kind.value} /{os.fsdecode(change.path)}"
 
 
-def write_changes(changed: Changed, emit: Callable[[bytes], None], check: Callable[[], None]) -> Written:
+@dataclass(frozen=True, slots=True)
+class WrittenChanges:
+    """A layer that was written.
+
+    Attributes:
+        entries: how many it has; none where nothing was changed.
+        content_size: bytes of its files, as docker counts the size of a layer.
+    """
+
+    entries: int
+    content_size: int
+
+
+def write_changes(changed: Changed, emit: Callable[[bytes], None], check: Callable[[], None]) -> WrittenChanges:
     """Write what a container changed as a layer: the whole tar, the same one for the same changes.
 
     Args:
@@ -49,11 +64,11 @@ def write_changes(changed: Changed, emit: Callable[[bytes], None], check: Callab
     """
     writer = _ShownWriter(emit, _hidden(changed), check)
     if changed.whole:
-        written = write_difference(changed.lower, changed.upper, writer)
+        write_difference(changed.lower, changed.upper, writer)
     else:
-        written = write_upper(changed.upper, changed.lower, writer)
+        write_upper(changed.upper, changed.lower, writer)
     writer.finish()
-    return written
+    return WrittenChanges(writer.entries, writer.content_size)
 
 
 class _ShownWriter(TarWriter):
@@ -63,6 +78,7 @@ class _ShownWriter(TarWriter):
         self, emit: Callable[[bytes], None], hidden: frozenset[bytes], check: Callable[[], None]
     ) -> None:
         super().__init__(emit)
+        self.content_size = 0
         self._hidden = hidden
         self._check = check
 
@@ -71,6 +87,7 @@ class _ShownWriter(TarWriter):
         self._check()
         if entry.path not in self._hidden:
             super().add(entry, body)
+            self.content_size += len(entry.link) if entry.kind == SYMLINK else entry.size
 
 
 def _hidden(changed: Changed) -> frozenset[bytes]:

@@ -6,11 +6,12 @@ The one writer of the table: every step is one transaction that checks it agains
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Final
 
-from shale.container.folders import Folders, HeldFolder
+from shale.container.folders import PATIENCE, Folders, HeldFolder
 from shale.container.naming import (
     AmbiguousContainer,
     ContainerNotFound,
@@ -120,6 +121,29 @@ class Containers:
             named = replace(record, name=_free_name(tx, name))
             tx.run(_INSERT, row_of(named))
         return named
+
+    @contextmanager
+    def held(
+        self, container: str, *, patience: float = PATIENCE
+    ) -> Iterator[tuple[HeldFolder, ContainerRecord]]:
+        """Hold a container, so that nobody else starts or removes it, after `settled`.
+
+        Args:
+            container: its id.
+            patience: seconds to wait for another holder; 0 to try once.
+
+        Raises:
+            ContainerNotFound: it has no row (any more).
+            ContainerBusy: somebody else held it all the time.
+        """
+        # Its folder is made where it is missing: a remover that was killed may have left the row alone.
+        with self.folders.create(container, patience=patience) as held:
+            try:
+                record = self.settled(held)
+            except ContainerNotFound:
+                self.folders.remove(held)
+                raise
+            yield held, record
 
     def settled(self, held: HeldFolder) -> ContainerRecord:
         """The container whose lock we hold, after writing down what a process that died could not.

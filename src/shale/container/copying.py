@@ -116,7 +116,7 @@ class FileCopier:
         origin = here(source, self._current)
         handle = open_outside(origin, follow=options.follow)
         try:
-            with self._tree(record) as root:
+            with self._views.merged(record, mounts=True) as root:
                 target = destination_inside(root, absolute(path), container)
                 goal = goal_of(_name(origin), target, from_folder=is_folder(handle))
                 rules = ReadingRules(lambda _: True, keeps_capabilities)
@@ -147,7 +147,7 @@ class FileCopier:
             InvalidTar, CorruptStream: it is no archive, or damaged.
             ShaleError: as `into`.
         """
-        with self._tree(record) as root:
+        with self._views.merged(record, mounts=True) as root:
             target = destination_inside(root, absolute(path), container)
             if not target.is_folder:
                 raise CopyConflict(f'destination "{container}:{path}" must be a directory')
@@ -159,17 +159,12 @@ class FileCopier:
     def _source(
         self, record: ContainerRecord, container: str, path: str, options: CopyOptions
     ) -> Iterator[tuple[int, ReadingRules]]:
-        with self._tree(record) as root:
+        with self._views.merged(record, mounts=True) as root:
             handle = open_source(root, path, container, follow=options.follow)
             try:
                 yield handle, ReadingRules(_enters(record, root), keeps_capabilities)
             finally:
                 os.close(handle)
-
-    @contextmanager
-    def _tree(self, record: ContainerRecord) -> Iterator[int]:
-        with self._views.merged(record, mounts=True) as root:
-            yield root
 
     @contextmanager
     def _putting(self, record: ContainerRecord, root: int, folder: str, container: str) -> Iterator[Putting]:

@@ -23,9 +23,10 @@ from shale.linux.durable import disk_errors
 from shale.linux.removal import remove_tree
 from shale.store.locked import FolderBusy, lock_folder, try_lock
 
-__all__ = ["ContainerBusy", "Folders", "HeldFolder", "PidNote"]
+__all__ = ["PATIENCE", "ContainerBusy", "Folders", "HeldFolder", "PidNote"]
 
-_PATIENCE: Final = 60.0
+PATIENCE: Final = 60.0
+"""Seconds to wait for somebody else who is at work on a container."""
 _POLL: Final = 0.01
 """Seconds between two looks at a lock that somebody else holds."""
 _OPEN: Final = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
@@ -114,7 +115,7 @@ class Folders:
             return []
 
     @contextmanager
-    def create(self, container: str, *, patience: float = _PATIENCE) -> Iterator[HeldFolder]:
+    def create(self, container: str, *, patience: float = PATIENCE) -> Iterator[HeldFolder]:
         """Make the folder of a container where it is missing, and hold it.
 
         Args:
@@ -138,7 +139,7 @@ class Folders:
             os.close(held)
 
     @contextmanager
-    def hold(self, container: str, *, patience: float = _PATIENCE) -> Iterator[HeldFolder]:
+    def hold(self, container: str, *, patience: float = PATIENCE) -> Iterator[HeldFolder]:
         """Hold the folder of a container, waiting for whoever does.
 
         Args:

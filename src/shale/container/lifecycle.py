@@ -92,8 +92,7 @@ class Lifecycle:
         if record.state is State.RUNNING:
             raise _running(record)
         with ExitStack() as lock:
-            held = lock.enter_context(self._containers.folders.hold(record.id))
-            now = self._containers.settled(held)
+            held, now = lock.enter_context(self._containers.held(record.id))
             if now.state is State.RUNNING:
                 raise _running(now)
             starting = self._containers.move(now, replace(now, process=current_process(), failure=None))

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
-import random
 import re
+import struct
 from typing import Final
 
 from shale.errors import AlreadyExists, Conflict, Invalid, NotFound
@@ -85,9 +85,11 @@ def new_id() -> str:
 
 def random_name(attempt: int = 0) -> str:
     """A name such as `quiet_lyell`; from the second attempt on with a digit that makes it rarer."""
-    # Chance for eyes: nothing depends on nobody guessing it.
-    name = f"{random.choice(_ADJECTIVES.split())}_{random.choice(_SURNAMES.split())}"  # noqa: S311 - see above
-    return f"{name}{random.randrange(10)}" if attempt else name  # noqa: S311 - see above
+    # Of the system's chance: Python's own takes longer to import than a list of containers takes.
+    first, second, third = struct.unpack("<3I", os.urandom(12))
+    adjectives, surnames = _ADJECTIVES.split(), _SURNAMES.split()
+    name = f"{adjectives[first % len(adjectives)]}_{surnames[second % len(surnames)]}"
+    return f"{name}{third % 10}" if attempt else name
 
 
 def check_name(text: str) -> str:

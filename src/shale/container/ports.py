@@ -5,7 +5,7 @@ The engine puts the real ones together; tests have fakes.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
@@ -41,12 +41,15 @@ class Roots(Protocol):
 class Bundles(Protocol):
     """Writes what an OCI runtime reads."""
 
-    def write(self, record: ContainerRecord, held: HeldFolder) -> None:
+    def write(self, record: ContainerRecord, held: HeldFolder) -> Sequence[str]:
         """Write the bundle of a container into its folder; called where its root file system is mounted.
 
         Args:
             record: which.
             held: its folder, with the root mounted at `rootfs` in it.
+
+        Returns:
+            What cannot be as it should, for a person.
 
         Raises:
             ShaleError: what it wishes cannot be had.

@@ -81,26 +81,22 @@ class PutDown:
             if not force:
                 raise ContainerRunning(record)
             self._kill(record)
-        # Made where it is missing: a remover that was killed may have left the row alone.
-        with self._containers.folders.create(record.id) as held:
-            try:
-                now = self._containers.settled(held)
-            except ContainerNotFound:
-                self._containers.folders.remove(held)
-                return record  # with --rm, or by another remover: gone is gone
-            if now.state is State.RUNNING and not force:
-                raise ContainerRunning(now)
-            self._end(held)
-            self._take_away(held, self._containers.settled(held))
+        try:
+            with self._containers.held(record.id) as (held, now):
+                if now.state is State.RUNNING and not force:
+                    raise ContainerRunning(now)
+                self._end(held)
+                self._take_away(held, self._containers.settled(held))
+        except ContainerNotFound:
+            pass  # with --rm, or by another remover: gone is gone
         return record
 
     def prune(self, record: ContainerRecord) -> bool:
         """Remove a container that does not run; false where somebody is at work on it, or it is gone."""
         with (
             suppress(ContainerBusy, ContainerNotFound),
-            self._containers.folders.hold(record.id, patience=0) as held,
+            self._containers.held(record.id, patience=0) as (held, now),
         ):
-            now = self._containers.settled(held)
             if now.state is not State.RUNNING:
                 self._end(held)
                 self._take_away(held, now)
@@ -116,6 +112,7 @@ class PutDown:
         folders = self._containers.folders
         for container in abandoned:
             with suppress(ContainerBusy), folders.create(container, patience=0) as held:
+                # Before the row is settled: that somebody died over it is what tells.
                 if not self._containers.is_abandoned(held):
                     continue
                 self._end(held)

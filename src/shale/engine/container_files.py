@@ -172,13 +172,10 @@ class FileVerbs(ContainerRows):
         return FileCopier(self._views(), os.getcwd(), _check(cancel))
 
     def _views(self) -> Views:
-        from shale.container.roots import SnapshotRoots  # noqa: PLC0415 - as above
         from shale.container.view import Views  # noqa: PLC0415 - as above
-        from shale.engine.runner import fill_volume  # noqa: PLC0415 - as above
+        from shale.engine.runner import fill_volume, image_roots  # noqa: PLC0415 - as above
 
-        snapshotting = self._parts.snapshotting
-        roots = SnapshotRoots(self._parts.store, snapshotting.standing, snapshotting.copies)
-        return Views(self.rows, roots, fill_volume)
+        return Views(self.rows, image_roots(self._parts), fill_volume)
 
 
 def _check(cancel: Cancellation | None) -> Callable[[], None]:

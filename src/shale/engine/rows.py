@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from shale.container.containers import Containers as Rows
 from shale.container.folders import Folders
 from shale.container.record import ContainerRecord
 from shale.engine.parts import Parts
+from shale.errors import ShaleError
 from shale.linux.outside import require_root
 
 if TYPE_CHECKING:
@@ -45,10 +46,13 @@ class ContainerRows:
         return self.rows.find(text)
 
     def tidied(self) -> Sequence[ContainerRecord]:
-        """Every container, after what killed processes left was cleared away."""
+        """Every container, after what killed processes left was cleared away, as far as that can be done."""
         survey = self.rows.survey()
-        if survey.abandoned and os.geteuid() == 0:  # for others their next command in a namespace does it
-            self.runner().put_down.tidy(survey.abandoned)
+        if survey.abandoned:
+            # What this user cannot take away (files of a user namespace) is shown as it is, and left to
+            # whoever can.
+            with suppress(ShaleError):
+                self.runner().put_down.tidy(survey.abandoned)
             survey = self.rows.survey()
         return survey.records
 

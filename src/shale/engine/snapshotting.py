@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from threading import Lock
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, BinaryIO, Final
 
 from shale.errors import Unsupported
 from shale.linux.outside import require_root
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from shale.container.roots import Images
     from shale.image.making import Mountable
     from shale.snapshot.copied import CopiedSnapshots
+    from shale.snapshot.correction import Correction
     from shale.snapshot.form import LayerForm
     from shale.snapshot.layers import Layers
     from shale.snapshot.probe import Candidate, Verdict
@@ -105,14 +106,10 @@ class Snapshotting:
         return {one.form.name: one.form for one in reversed(self._candidates())}
 
     def _candidates(self) -> Sequence[Candidate]:
-        from shale.snapshot.erofs.form import ErofsForm  # noqa: PLC0415 - see the top
-        from shale.snapshot.probe import Candidate  # noqa: PLC0415 - see the top
-        from shale.snapshot.tree import TreeForm  # noqa: PLC0415 - see the top
-
         users = _users()
         if users < _ALL_USERS:  # a user namespace, where layers are marked in another way
-            return [Candidate(TreeForm(user=True, keep_owner=users > 1), user=True)]
-        return [Candidate(ErofsForm(), user=False), Candidate(TreeForm(), user=False)]
+            return _Candidates(partial(_trees, user=True, keep_owner=users > 1))
+        return _Candidates(_erofs, _trees)
 
     def _find_out(self) -> Verdict:
         from shale.snapshot.probe import Verdict, probe  # noqa: PLC0415 - see the top
@@ -131,7 +128,6 @@ class Snapshotting:
     def _open(self) -> Snapshots:
         from shale.snapshot.corrections import Corrections  # noqa: PLC0415 - see the top
         from shale.snapshot.layers import Layers  # noqa: PLC0415 - see the top
-        from shale.snapshot.merge import correct  # noqa: PLC0415 - see the top
         from shale.snapshot.overlay import stack_of  # noqa: PLC0415 - see the top
         from shale.snapshot.snapshots import Snapshots  # noqa: PLC0415 - see the top
 
@@ -140,8 +136,42 @@ class Snapshotting:
             others = "" if os.geteuid() == 0 else "use root, or shale unshare, or "
             raise NothingMountable(f"images cannot be mounted: {verdict.reason}; {others}shale image unpack")
         layers: Layers = Layers(self._store, verdict.chosen.form)
-        corrections = Corrections(self._store, layers, correct)
+        corrections = Corrections(self._store, layers, _correct)
         return Snapshots(layers, corrections, partial(stack_of, user=verdict.chosen.user))
+
+
+class _Candidates(Sequence["Candidate"]):
+    """Forms that are imported when somebody gets to them: the first one is mostly enough."""
+
+    def __init__(self, *makers: Callable[[], Candidate]) -> None:
+        self._makers = makers
+
+    def __len__(self) -> int:
+        return len(self._makers)
+
+    def __getitem__(self, index: Any) -> Any:
+        return self._makers[index]()
+
+
+def _erofs() -> Candidate:
+    from shale.snapshot.erofs.form import ErofsForm  # noqa: PLC0415 - see the top
+    from shale.snapshot.probe import Candidate  # noqa: PLC0415 - see the top
+
+    return Candidate(ErofsForm(), user=False)
+
+
+def _trees(*, user: bool = False, keep_owner: bool = True) -> Candidate:
+    from shale.snapshot.probe import Candidate  # noqa: PLC0415 - see the top
+    from shale.snapshot.tree import TreeForm  # noqa: PLC0415 - see the top
+
+    return Candidate(TreeForm(user=user, keep_owner=keep_owner), user=user)
+
+
+def _correct(tars: Sequence[Callable[[], BinaryIO]], loose: Sequence[bool]) -> Correction | None:
+    """See `shale.snapshot.merge.correct`; most chains need no correction, or have it already."""
+    from shale.snapshot.merge import correct  # noqa: PLC0415 - see above
+
+    return correct(tars, loose)
 
 
 def _users() -> int:

@@ -98,7 +98,7 @@ def enter_user_namespace(environ: Mapping[str, str], neighbours: Iterable[Proces
 
 
 def _is_alone() -> bool:
-    """Whether this thread is the only one; one that has just ended is in the kernel's list for a moment more."""
+    """Whether this thread is the only one; one that has just ended is in the list for a moment more."""
     for _ in range(_GLANCES):
         if len(os.listdir("/proc/self/task")) == 1:
             return True

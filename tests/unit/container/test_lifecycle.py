@@ -81,7 +81,7 @@ def test_a_run_from_its_row_to_its_end(house: House) -> None:
     out: list[bytes] = []
     run = house.lifecycle.run(record("echo", "hi", name="one"), plumbing(out))
     assert run.wait() == 0
-    assert out == [b"hi\n"]
+    assert (out, run.notes) == ([b"hi\n"], ("as noted",))
     after = house.containers.find("one")
     assert (after.state, after.exit_code, after.process, after.failure) == (State.EXITED, 0, None, None)
     assert after.created <= (after.started or 0) <= (after.finished or 0)

@@ -19,8 +19,10 @@ __all__ = ["command"]
 @click.argument("container", metavar="CONTAINER")
 @pass_session
 def command(session: Session, *, container: str) -> None:  # noqa: D103 - the help above is its documentation
-    out = sys.stdout.buffer
-    for change in session.engine.containers.diff(container):
-        # A name may be anything but text; a pipe gets its bytes as they are.
-        out.write(os.fsencode(safe(shown(change))) + b"\n")
-    out.flush()
+    lines = [shown(change) for change in session.engine.containers.diff(container)]
+    if sys.stdout.isatty():
+        for line in lines:
+            session.print(safe(line))
+        return
+    # A name may be anything but text: whoever reads our output gets its bytes as they are.
+    sys.stdout.buffer.write(b"".join(os.fsencode(line) + b"\n" for line in lines))

@@ -9,7 +9,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 from typing import Final
 
-from shale.cli.exit import complain
+from shale.cli.exit import complain, remark
 from shale.cli.running.signals import relayed_signals
 from shale.container.streams import Plumbing, Sink, discard, sink_of
 from shale.container.supervision import Supervision
@@ -90,6 +90,8 @@ def attend(attachment: Attachment, begin: Callable[[Plumbing], Supervision]) -> 
         if relay is not None:
             relay.to(_Front(supervision, plumbing).signal)
         supervision.began()
+        for note in supervision.notes:
+            remark(note)
         if attachment.tty and "stdin" in attachment.streams:
             stack.enter_context(raw_mode(_STDIN))
         return supervision.wait()

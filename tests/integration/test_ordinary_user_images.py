@@ -146,9 +146,9 @@ def test_in_a_user_namespace_layers_are_trees(home: Path) -> None:
 
     def inside() -> None:
         with Engine.open(home / "root", environ={"HOME": str(home)}) as engine:
-            assert engine.parts.snapshotting.verdict().name == "tree"
+            assert engine.parts.snapshotting.verdict().name == "tree-one"
             (loaded,) = engine.images.load(archive)
-            assert {name.rpartition(".")[2] for name in os.listdir(home / "root/layers")} == {"tree"}
+            assert {name.rpartition(".")[2] for name in os.listdir(home / "root/layers")} == {"tree-one"}
             place = engine.images.mount_for_all(str(loaded.target))
             assert tree(place) == {"etc/kept": b"kept", "usr/added": b"added"}
             assert [mounted.place for mounted in engine.images.mounts()] == [place]

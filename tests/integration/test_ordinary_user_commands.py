@@ -110,6 +110,7 @@ def test_after_a_kill_another_command_ends_and_removes_it(user: OrdinaryUser, vi
         assert process.stdout is not None
         assert process.stdout.readline() == b"ready\n"
         assert processes(user)
+        key = ok(user, "inspect", "-f", "{{.Id}}", "one").strip()
         if victim == "shale":
             process.kill()
             process.wait()
@@ -125,7 +126,7 @@ def test_after_a_kill_another_command_ends_and_removes_it(user: OrdinaryUser, vi
     until(lambda: not processes(user))
     assert os.listdir(root(user) / "containers") == []
     assert [line for line in Path("/proc/mounts").read_text().splitlines() if str(user.home) in line] == []
-    assert list(Path("/sys/fs/cgroup").glob("**/shale-*")) == []
+    assert list(Path("/sys/fs/cgroup").glob(f"**/*{key}*")) == []
 
 
 def test_a_running_container_of_another_user_is_removed_by_force(user: OrdinaryUser) -> None:

@@ -13,19 +13,19 @@ import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from shale.errors import Unsupported
 from shale.linux.durable import disk_errors
 from shale.linux.mount import clone
 from shale.linux.removal import remove_tree
-from shale.snapshot.blobtar import open_tar
-from shale.snapshot.copying import powers_over, write_merged
-from shale.snapshot.entries import OpenTar
 from shale.snapshot.layers import LayerKey, Layers
 from shale.snapshot.snapshots import Snapshot
 from shale.store.layerfiles import LayerFiles
 from shale.store.store import Store
+
+if TYPE_CHECKING:
+    from shale.snapshot.entries import OpenTar
 
 __all__ = ["CopiedSnapshots", "MadeOtherwise", "is_copied"]
 
@@ -66,6 +66,8 @@ class CopiedSnapshots:
             layers: bottom first; their blobs must stay: a name, a container or a lease reaches them.
             check: called often; it may raise to stop.
         """
+        from shale.snapshot.blobtar import open_tar  # noqa: PLC0415 - few machines come by here
+
         tars = [partial(open_tar, self._store.blobs, layer.digest) for layer in layers]
         yield Snapshot(Layers.chain_of(layers), _Copies(self._store.layers, tars, check))
 
@@ -116,6 +118,8 @@ class _Copies:
             os.rename(_BEGUN, _WHOLE, src_dir_fd=work, dst_dir_fd=work)
 
     def _write(self, folder: int) -> None:
+        from shale.snapshot.copying import powers_over, write_merged  # noqa: PLC0415 - few machines come by here
+
         write_merged(self._tars, folder, powers_over(folder), check=self._check)
 
 

@@ -19,7 +19,6 @@ import msgspec
 from shale.errors import Cancelled, NotFound, ShaleError
 from shale.linux.boot import boot_id
 from shale.oci.digest import ChainID, DiffID, Digest, chain_ids
-from shale.snapshot.blobtar import open_tar, scan_blob
 from shale.snapshot.form import LayerDamaged, LayerForm
 from shale.snapshot.target import LayerTarget
 from shale.store.blobs import BlobDamaged
@@ -185,6 +184,8 @@ class Layers:
         with self.begin(layer.digest, check) as target:
             if self.usable([layer.diff_id]):
                 return  # somebody else has made it while we waited
+            from shale.snapshot.blobtar import scan_blob  # noqa: PLC0415 - not where all layers are here
+
             facts = scan_blob(self._store.blobs, layer.digest, target.feed, check)
             target.finish()
             if facts.diff_id != layer.diff_id:
@@ -250,6 +251,8 @@ class Layers:
             name = layer_name(layer.diff_id, self._form.name)
             with suppress(NotFound, LayerDamaged):
                 return self._form.open_tar(self._store.layers.folder, name)
+        from shale.snapshot.blobtar import open_tar  # noqa: PLC0415 - as above
+
         return open_tar(self._store.blobs, layer.digest)
 
     def verify(self, diff_id: DiffID) -> None:

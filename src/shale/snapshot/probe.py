@@ -15,9 +15,6 @@ from pathlib import Path
 from typing import Final
 
 from shale.errors import ShaleError
-from shale.layer.entry import TreeEntry
-from shale.layer.header import DIRECTORY
-from shale.layer.writer import END, header_of
 from shale.linux.boot import boot_id
 from shale.linux.durable import write_file
 from shale.linux.removal import remove_tree
@@ -187,6 +184,9 @@ def _names(folder: int, below: str = ".") -> list[str]:
 
 def _layers() -> Sequence[bytes]:
     """The tars of two layers: the second removes two files of the first, and has one of its own."""
+    from shale.layer.entry import TreeEntry  # noqa: PLC0415 - only where nothing is remembered
+    from shale.layer.header import DIRECTORY  # noqa: PLC0415 - as above
+    from shale.layer.writer import END, header_of  # noqa: PLC0415 - as above
 
     def tar(folder: bytes, *files: bytes) -> bytes:
         entries = [TreeEntry(folder, DIRECTORY, 0o755), *(TreeEntry(name, mode=0o644) for name in files)]

@@ -143,7 +143,7 @@ def test_a_running_container_of_another_user_is_removed_by_force(user: OrdinaryU
 def test_images_are_mounted_in_shale_unshare_and_nowhere_else(newcomer: OrdinaryUser) -> None:
     refused = newcomer.shale("image", "mount", "box")
     assert (refused.returncode, refused.stdout) == (1, b"")
-    assert b"shale unshare, or shale image unpack" in refused.stderr
+    assert b"which shale unshare makes; shale image unpack" in refused.stderr
     script = f"cat $({SHALE} image mount box)/closed/file; {SHALE} image mount; {SHALE} rmi box"
     done = newcomer.shale("unshare", "sh", "-c", script)
     assert done.stdout.decode().splitlines()[0] == "mine"

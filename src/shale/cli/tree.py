@@ -135,8 +135,9 @@ NAMESPACED: Final = frozenset({
     "container_kill", "container_prune", "container_rm", "container_run", "container_start", "container_stop",
     "image_prune", "image_rm", "store_check", "system_df", "system_info", "unshare",
 })  # fmt: skip
-"""Modules of commands that make, read or remove trees of files with owners of their own, or mount, or signal
-processes of other users: an ordinary user runs them as root of a user namespace."""
+"""Modules of commands that make, read or remove trees of files with owners of their own, or signal processes of
+other users: an ordinary user runs them as root of a user namespace. It ends with the command, so images that
+should stay mounted are mounted in the one of `shale unshare`."""
 
 SIZED: Final = frozenset({"container_inspect", "container_ls", "inspect"})
 """As `NAMESPACED`, where `--size` asks for the bytes of such trees."""

@@ -26,6 +26,7 @@ __all__ = [
     "PRUNE_FILTERS",
     "ContainerFilters",
     "ContainerSummary",
+    "ContainerUsage",
     "changed_bytes",
     "summarise",
 ]
@@ -53,6 +54,21 @@ class ContainerSummary:
     image_id: str
     platform: str
     image_size: int
+
+
+@dataclass(frozen=True, slots=True)
+class ContainerUsage:
+    """The room that a container takes.
+
+    Attributes:
+        id: of the container.
+        running: whether it runs.
+        size: bytes of the files that it has made or changed.
+    """
+
+    id: str
+    running: bool
+    size: int
 
 
 def summarise(store: Store, records: Iterable[ContainerRecord]) -> list[ContainerSummary]:

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 __all__ = ["NothingMountable", "Snapshotting"]
 
+_NOBODY: Final = "an ordinary user mounts in a user namespace, which shale unshare makes"
 _ALL_USERS: Final = 2**32 - 1
 
 
@@ -106,17 +107,18 @@ class Snapshotting:
         return {one.form.name: one.form for one in reversed(self._candidates())}
 
     def _candidates(self) -> Sequence[Candidate]:
-        users = _users()
-        if users < _ALL_USERS:  # a user namespace, where layers are marked in another way
-            return _Candidates(partial(_trees, user=True, keep_owner=users > 1))
+        from shale.linux.idmap import read_tables  # noqa: PLC0415 - see the top
+
+        users, _ = read_tables()
+        if not users.is_everything:  # a user namespace, where layers are marked in another way
+            return _Candidates(partial(_trees, user=True, keep_owner=users.largest > 0))
         return _Candidates(_erofs, _trees)
 
     def _find_out(self) -> Verdict:
         from shale.snapshot.probe import Verdict, probe  # noqa: PLC0415 - see the top
 
         if os.geteuid() != 0:
-            # Not tried, and not remembered either: inside of a namespace it is another matter.
-            return Verdict(None, "an ordinary user mounts images only as root of a user namespace")
+            return Verdict(None, _NOBODY)  # not remembered: inside of a namespace it is another matter
         if self._verdict is None:
             root = os.open(self._store.root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
             try:
@@ -133,8 +135,9 @@ class Snapshotting:
 
         verdict = self._find_out()
         if verdict.chosen is None:
-            others = "" if os.geteuid() == 0 else "use root, or shale unshare, or "
-            raise NothingMountable(f"images cannot be mounted: {verdict.reason}; {others}shale image unpack")
+            raise NothingMountable(
+                f"images cannot be mounted: {verdict.reason}; shale image unpack writes them into a folder"
+            )
         layers: Layers = Layers(self._store, verdict.chosen.form)
         corrections = Corrections(self._store, layers, _correct)
         return Snapshots(layers, corrections, partial(stack_of, user=verdict.chosen.user))
@@ -172,10 +175,3 @@ def _correct(tars: Sequence[Callable[[], BinaryIO]], loose: Sequence[bool]) -> C
     from shale.snapshot.merge import correct  # noqa: PLC0415 - see above
 
     return correct(tars, loose)
-
-
-def _users() -> int:
-    """How many user ids there are here (user_namespaces(7))."""
-    with open("/proc/self/uid_map", encoding="ascii") as file:
-        lines = file.read().splitlines()
-    return sum(int(line.split()[2]) for line in lines)

@@ -8,19 +8,23 @@ from __future__ import annotations
 
 import errno
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
 from shale.errors import Conflict, Invalid
-from shale.image.layerkeys import layer_keys
-from shale.linux.durable import disk_errors
+from shale.image.layerkeys import image_config_of, layer_keys
+from shale.linux.durable import disk_errors, make_folder, write_file
+from shale.linux.idmap import read_tables
 from shale.linux.removal import remove_tree
+from shale.oci.config import Execution
 from shale.oci.digest import Digest
+from shale.oci.document import encode_document
 from shale.snapshot.blobtar import open_tar
 from shale.snapshot.copying import FolderNotEmpty, powers_over, write_merged
+from shale.snapshot.entries import OpenTar
 from shale.store.locked import FolderBusy, lock_folder
 from shale.store.store import Store
 
@@ -47,7 +51,12 @@ class Unpacked:
 
 
 def unpack_image(
-    store: Store, manifest: Digest, folder: Path, check: Callable[[], None] = lambda: None
+    store: Store,
+    manifest: Digest,
+    folder: Path,
+    *,
+    bundle: bool = False,
+    check: Callable[[], None] = lambda: None,
 ) -> Unpacked:
     """Write the tree of an image into a folder that is new or empty.
 
@@ -57,6 +66,7 @@ def unpack_image(
         store: where the image is.
         manifest: of the image.
         folder: the folder; the one that it is in must be there.
+        bundle: whether the tree is put into `rootfs` in the folder, with a `config.json` beside it.
         check: called often; it may raise to stop.
 
     Raises:
@@ -64,6 +74,7 @@ def unpack_image(
         UnpackingElsewhere: another process is at it.
         NotFound, Corrupt: the image is not here whole.
         InvalidTar, LayerTooLarge, OutputLimit: a layer is malformed or hostile.
+        InvalidUser, InvalidProcess: for a bundle, what the image says of its process makes no sense.
         DiskFull, NoPermission, StorageFailure: the disk.
     """
     with store.leases.hold(f"unpack {manifest.short}") as lease:
@@ -71,8 +82,40 @@ def unpack_image(
         layers = layer_keys(store, manifest)
         tars = [partial(open_tar, store.blobs, layer.digest) for layer in layers]
         with _new_folder(folder) as new:
-            notes = write_merged(tars, new, powers_over(new), check=check)
+            if bundle:
+                notes = _write_bundle(store, manifest, tars, new, check)
+            else:
+                notes = write_merged(tars, new, powers_over(new), check=check)
     return Unpacked(Path(os.path.abspath(folder)), notes)
+
+
+def _write_bundle(
+    store: Store, manifest: Digest, tars: Sequence[OpenTar], folder: int, check: Callable[[], None]
+) -> tuple[str, ...]:
+    """An OCI bundle (runtime-spec bundle.md): the tree, and how to run it."""
+    from shale.runtime.host import examine_host  # noqa: PLC0415 - most unpacking makes no bundle
+    from shale.runtime.standalone import standalone_spec  # noqa: PLC0415 - as above
+
+    with disk_errors("making a bundle"):
+        root = make_folder(folder, "rootfs", durable=False)
+    try:
+        powers = powers_over(root)
+        notes = write_merged(tars, root, powers, check=check)
+        owner = None if powers.give else _owner()
+        config = image_config_of(store, manifest).config or Execution()
+        spec, more = standalone_spec(config, root, examine_host(), manifest.short, owner)
+    finally:
+        os.close(root)
+    with disk_errors("writing a bundle's config.json"):
+        write_file(folder, "config.json", encode_document(spec), mode=0o644, durable=False)
+    return (*notes, *more)
+
+
+def _owner() -> tuple[int, int]:
+    """Whose the tree is, outside of a user namespace that has one user only: there the bundle will be run."""
+    users, groups = read_tables()
+    user, group = os.geteuid(), os.getegid()
+    return users.outside(user) or user, groups.outside(group) or group
 
 
 @contextmanager

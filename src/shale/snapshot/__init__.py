@@ -15,8 +15,8 @@ Reading order:
   (trees of them), `interest` (which paths matter), `entries` (reading tars), `adding` (a layer's entries
   into trees), `difference` (of two trees), `correction` (as a layer), `merge` (the door to these)
 - `erofs/`: layers as EROFS files
-- `tree`: layers as folders, with `treenames`, `treebuilder` (making one), `treelist` (what they must look like)
-  and `treecheck` (whether they do)
+- `tree`: layers as folders; `treefolder`, `treebuilder`, `treelist` (what they must look like), `treecheck`
+  (whether they do)
 - `copying`: neither; chains written out, `treecopy` (trees copied)
 - `probe`: which of these works here
 - what a store has: `target` (a layer on its way), `blobtar` (its tar, out of its blob), `layers`, `corrections`

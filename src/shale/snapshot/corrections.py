@@ -8,10 +8,10 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
+from typing import BinaryIO
 
 from shale.errors import NotFound
 from shale.oci.digest import ChainID, DiffID
-from shale.snapshot.entries import OpenTar
 from shale.snapshot.form import LayerDamaged
 from shale.snapshot.layers import Check, LayerKey, Layers
 from shale.store.store import Store
@@ -19,6 +19,7 @@ from shale.store.unpacked import Correction
 
 __all__ = ["Correct", "Corrections"]
 
+OpenTar = Callable[[], BinaryIO]
 Correct = Callable[[Sequence[OpenTar], Sequence[bool]], Iterable[bytes] | None]
 """From the tars of a chain, bottom first, and which of them are loose, the correcting layer's tar in pieces;
 None where none is needed."""

@@ -184,7 +184,7 @@ def _names(folder: int, below: str = ".") -> list[str]:
 
 def _layers() -> Sequence[bytes]:
     """The tars of two layers: the second removes two files of the first, and has one of its own."""
-    from shale.layer.entry import TreeEntry  # noqa: PLC0415 - only where nothing is remembered
+    from shale.layer.entry import TreeEntry  # noqa: PLC0415 - not where the answer is remembered
     from shale.layer.header import DIRECTORY  # noqa: PLC0415 - as above
     from shale.layer.writer import END, header_of  # noqa: PLC0415 - as above
 

@@ -19,7 +19,7 @@ from shale.linux.removal import remove_tree
 from shale.linux.syscall import library
 from shale.oci.digest import DiffID
 from shale.snapshot.form import LayerBuilder, LayerDamaged, LayerMissing
-from shale.snapshot.treenames import LIST, ROOT, opener_below
+from shale.snapshot.treefolder import LIST, ROOT, below_folder
 
 __all__ = ["TreeForm"]
 
@@ -49,7 +49,7 @@ class TreeForm:
 
     def builder(self, folder: int, name: str) -> LayerBuilder:
         """See `LayerForm`."""
-        from shale.snapshot.treebuilder import TreeBuilder  # noqa: PLC0415 - not where all layers are here
+        from shale.snapshot.treebuilder import TreeBuilder  # noqa: PLC0415 - not for those who only mount
 
         return TreeBuilder(self._rules, folder, name)
 
@@ -63,13 +63,13 @@ class TreeForm:
 
     def verify(self, folder: int, name: str, diff_id: DiffID) -> None:
         """See `LayerForm`. What is compared is the layer's list, which has the DiffID and all checksums."""
-        from shale.snapshot.treecheck import TreeCheck  # noqa: PLC0415 - for checks of the store alone
+        from shale.snapshot.treecheck import TreeCheck  # noqa: PLC0415 - not for those who only mount
         from shale.snapshot.treelist import ListDamaged, read_list  # noqa: PLC0415 - as above
 
         with ExitStack() as held, disk_errors(f"reading the layer {name}"):
             layer = held.enter_context(_opened(folder, name))
             try:
-                with open(LIST, "rb", opener=opener_below(layer)) as stream:
+                with open(LIST, "rb", opener=below_folder(layer)) as stream:
                     listed = read_list(stream)
             except (FileNotFoundError, ListDamaged) as error:
                 raise LayerDamaged(f"the layer {name} has no list of its files, or a damaged one") from error

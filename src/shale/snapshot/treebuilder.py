@@ -1,4 +1,4 @@
-"""Making a layer in the form `tree`, with the list of its files, as its tar arrives."""
+"""Making a layer as a folder, and its list, while its tar streams by."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from shale.layer.rules import ApplyRules
 from shale.linux.durable import disk_errors
 from shale.linux.removal import remove_tree
 from shale.snapshot.form import Built
+from shale.snapshot.treefolder import LIST, ROOT, below_folder
 from shale.snapshot.treelist import ListWriter
-from shale.snapshot.treenames import LIST, ROOT, opener_below
 
 __all__ = ["TreeBuilder"]
 
@@ -46,7 +46,7 @@ class TreeBuilder:
         # The root as it is where the layer says nothing of it.
         os.fchmod(root, 0o755)
         os.utime(root, ns=(0, 0))
-        listing = open(LIST, "xb", opener=opener_below(self._layer))  # noqa: SIM115 - closed with the rest
+        listing = open(LIST, "xb", opener=below_folder(self._layer))  # noqa: SIM115 - closed with the rest
         self._held.callback(listing.close)
         self._list = ListWriter(listing)
         self._listing = listing

@@ -5,16 +5,17 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from typing import BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 
 from shale.linux.durable import disk_errors
 from shale.linux.mount import MountRefused, mount_erofs
 from shale.oci.digest import DiffID
-from shale.snapshot.erofs.builder import ErofsBuilder
-from shale.snapshot.erofs.comparison import compare_layer
 from shale.snapshot.erofs.layout import HEADER, read_header
 from shale.snapshot.erofs.section import open_section
 from shale.snapshot.form import LayerDamaged, LayerMissing
+
+if TYPE_CHECKING:
+    from shale.snapshot.erofs.builder import ErofsBuilder
 
 __all__ = ["ErofsForm"]
 
@@ -33,6 +34,8 @@ class ErofsForm:
         Raises:
             DiskFull, NoPermission, StorageFailure: the disk.
         """
+        from shale.snapshot.erofs.builder import ErofsBuilder  # noqa: PLC0415 - not for those who only mount
+
         return ErofsBuilder(folder, name)
 
     def open(self, folder: int, name: str) -> int:
@@ -69,6 +72,8 @@ class ErofsForm:
             LayerDamaged: it is something else.
             StorageFailure: it cannot be read.
         """
+        from shale.snapshot.erofs.comparison import compare_layer  # noqa: PLC0415 - as `builder`
+
         with _opened(folder, name) as file:
             tar_size, size = _sizes(file, name)
             with disk_errors(f"reading the layer {name}"):

@@ -1,4 +1,4 @@
-"""What is in the folder of a layer in the form `tree`: see there."""
+"""What is in the folder of a layer in the form `tree`."""
 
 from __future__ import annotations
 
@@ -6,15 +6,15 @@ import os
 from collections.abc import Callable
 from typing import Final
 
-__all__ = ["LIST", "ROOT", "opener_below"]
+__all__ = ["LIST", "ROOT", "below_folder"]
 
-ROOT: Final = "root"
-"""The folder of the layer's files."""
 LIST: Final = "list"
-"""What they must look like."""
+"""What the files must look like: see `treelist`."""
+ROOT: Final = "root"
+"""The files."""
 
 
-def opener_below(folder: int) -> Callable[[str, int], int]:
+def below_folder(folder: int) -> Callable[[str, int], int]:
     """For `open`: files in a folder, and nowhere else."""
 
     def opener(name: str, flags: int) -> int:

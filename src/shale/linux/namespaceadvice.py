@@ -9,7 +9,7 @@ from typing import Final
 
 from shale.linux.installing import how_to_install
 
-__all__ = ["how_to_allow", "read_file", "why_alone"]
+__all__ = ["free_id", "how_to_allow", "read_file", "why_alone"]
 
 _MOST_FILE: Final = 16 * 1024 * 1024
 _SHORT: Final = 64
@@ -51,7 +51,7 @@ def why_alone(name: str, *, has_programs: bool) -> str:
     """
     if has_programs:
         missing = "no range of ids in /etc/subuid and /etc/subgid"
-        first = max(_free_id(read_file(path)) for path in ("/etc/subuid", "/etc/subgid"))
+        first = max(free_id(read_file(path)) for path in ("/etc/subuid", "/etc/subgid"))
         given = f"{first}-{first + _USUAL - 1}"
         remedy = f"root gives some with: usermod --add-subuids {given} --add-subgids {given} {name}"
     else:
@@ -60,8 +60,12 @@ def why_alone(name: str, *, has_programs: bool) -> str:
     return f"{name} has {missing}: every file in a container belongs to root there ({remedy})"
 
 
-def _free_id(text: str) -> int:
-    """The first id after all that anybody was given."""
+def free_id(text: str) -> int:
+    """The first id after all that anybody was given.
+
+    Args:
+        text: of /etc/subuid or /etc/subgid.
+    """
     fields = (line.split(":") for line in text.splitlines())
     ends = [int(one[1]) + int(one[2]) for one in fields if len(one) == 3 and (one[1] + one[2]).isdecimal()]
     return max([_FIRST, *ends])

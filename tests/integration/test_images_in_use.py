@@ -75,6 +75,22 @@ def test_what_containers_changed_runs_in_docker_and_podman(
     dockerd.forget()
 
 
+def test_programs_have_the_sockets_that_they_need_and_no_others(engine: library.Engine, images: Images) -> None:
+    """CVE-2026-31431: AF_ALG let a program write to pages that it could only read."""
+    load(engine, images.python(), "python")
+    look = """
+import errno, socket
+for family, kind in ((38, 5), (40, 1), (2, 1), (1, 1)):
+    try:
+        socket.socket(family, kind).close()
+        print(family)
+    except OSError as error:
+        print(family, errno.errorcode[error.errno])
+"""
+    said = engine.containers.run("python", "python3", "-c", look).stdout.decode().splitlines()
+    assert said == ["38 EPERM", "40 EPERM", "2", "1"]
+
+
 def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))

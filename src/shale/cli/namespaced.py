@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 from shale.cli.exit import remark
 from shale.engine.usernamespace import enter_namespace_of
-from shale.errors import ShaleError
+from shale.linux.namespaces import NoNamespaces
 from shale.linux.outside import MARK
 
 if TYPE_CHECKING:
@@ -21,12 +21,17 @@ __all__ = ["enter"]
 
 _TOLD: Final = frozenset({"container_create", "container_run", "unshare"})
 """The commands whose trees come out differently where there is only one user."""
-_ANYWAY: Final = frozenset({"store_check", "system_df", "system_info"})
-"""The commands that tell what they can where there is no namespace: people look there for what is wrong."""
+_TELLING: Final = frozenset({"store_check", "system_df", "system_info"})
+"""Commands that say what is wrong with the namespace and go on: people look there for it."""
+_WITHOUT: Final = _TELLING | {"image_prune", "image_rm"}
+"""The commands that can do without a namespace: they mount nothing, and take files of the user's own."""
 
 
 def enter(session: Session, module: str) -> None:
     """Become root of the store's user namespace, and say where it cannot be a whole one.
+
+    Where the machine has none for users, as in a container of another engine, commands that can do without stay
+    outside.
 
     Args:
         session: whose store.
@@ -37,10 +42,11 @@ def enter(session: Session, module: str) -> None:
     """
     try:
         entered = enter_namespace_of(session.settings.root, os.environ)
-    except ShaleError as error:
-        if module not in _ANYWAY:
+    except NoNamespaces as error:
+        if module not in _WITHOUT:
             raise
-        remark(error.message)
+        if module in _TELLING:
+            remark(error.message)
         return
     os.environ[MARK] = str(entered.user)
     if entered.note and module in _TOLD:

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
-from typing import Final
+from dataclasses import replace
+from typing import Final, NamedTuple
 
 from shale.container.folders import PATIENCE, Folders, HeldFolder
 from shale.container.naming import (
@@ -31,8 +31,7 @@ _SELECT: Final = f"SELECT {COLUMNS} FROM containers"  # noqa: S608 - a constant
 _INSERT: Final = f"INSERT INTO containers ({COLUMNS}) VALUES (?{', ?' * 14})"  # noqa: S608 - as above
 
 
-@dataclass(frozen=True, slots=True)
-class Survey:
+class Survey(NamedTuple):
     """Everything that there is of containers.
 
     Attributes:

@@ -10,12 +10,12 @@ from __future__ import annotations
 
 import fcntl
 import os
+import re
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 from shale.container.naming import ContainerNotFound
 from shale.errors import Unavailable
@@ -32,14 +32,14 @@ _POLL: Final = 0.01
 _OPEN: Final = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _PID: Final = "pid"
 _LONGEST_PID: Final = 32
+_ID: Final = re.compile(r"[0-9a-f]{64}")
 
 
 class ContainerBusy(Unavailable):
     """Somebody else has been at work on the container for longer than we wait."""
 
 
-@dataclass(frozen=True, slots=True)
-class PidNote:
+class PidNote(NamedTuple):
     """What the runtime wrote of a first process.
 
     Attributes:
@@ -51,8 +51,7 @@ class PidNote:
     written: float
 
 
-@dataclass(frozen=True, slots=True)
-class HeldFolder:
+class HeldFolder(NamedTuple):
     """The folder of one container whose lock we hold.
 
     Attributes:
@@ -108,9 +107,9 @@ class Folders:
         return self._path / container
 
     def ids(self) -> list[str]:
-        """The containers that have a folder."""
+        """The containers that have a folder; what has another name is not ours to look at, or to remove."""
         try:
-            return os.listdir(self._path)
+            return [name for name in os.listdir(self._path) if _ID.fullmatch(name)]
         except FileNotFoundError:
             return []
 

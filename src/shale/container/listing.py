@@ -8,8 +8,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 from shale.container.containers import Containers
 from shale.container.record import ContainerRecord
@@ -37,8 +36,7 @@ _STATUSES: Final = frozenset({"created", "restarting", "running", "removing", "p
 """Docker's words; those that no container of ours can be in are words all the same."""
 
 
-@dataclass(frozen=True, slots=True)
-class ContainerSummary:
+class ContainerSummary(NamedTuple):
     """One line of a list.
 
     Attributes:
@@ -56,8 +54,7 @@ class ContainerSummary:
     image_size: int
 
 
-@dataclass(frozen=True, slots=True)
-class ContainerUsage:
+class ContainerUsage(NamedTuple):
     """The room that a container takes.
 
     Attributes:

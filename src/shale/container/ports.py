@@ -6,8 +6,7 @@ The engine puts the real ones together; tests have fakes.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import Protocol, TypeVar
+from typing import NamedTuple, Protocol, TypeVar
 
 from shale.container.folders import HeldFolder
 from shale.container.record import ContainerRecord
@@ -66,8 +65,7 @@ class Mounting(Protocol):
         """Give a detached mount a place."""
 
 
-@dataclass(frozen=True, slots=True)
-class Workshop:
+class Workshop(NamedTuple):
     """The parts with which containers are run.
 
     Attributes:

@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import os
 import signal
+import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from typing import Final
 
 from shale.container.containers import Containers
-from shale.container.folders import ContainerBusy, HeldFolder
+from shale.container.folders import PATIENCE, ContainerBusy, HeldFolder
 from shale.container.launch import STATE
 from shale.container.naming import ContainerNotFound
 from shale.container.record import ContainerRecord
@@ -28,6 +29,8 @@ __all__ = ["ContainerRunning", "PutDown"]
 
 _PATIENCE: Final = 30.0
 """Seconds until a process that was killed is gone."""
+_GLANCE: Final = 0.2
+"""Seconds to wait for a lock before looking whether the container runs by now."""
 
 
 class ContainerRunning(Conflict):
@@ -77,19 +80,29 @@ class PutDown:
             ContainerBusy: somebody else is at work on it and does not come to an end.
         """
         record = self._containers.find(text)
+        deadline = time.monotonic() + PATIENCE
+        with suppress(ContainerNotFound):  # with --rm, or by another remover: gone is gone
+            while not self._try_to_remove(record, force=force, last=time.monotonic() >= deadline):
+                record = self._containers.find(record.id)
+        return record
+
+    def _try_to_remove(self, record: ContainerRecord, *, force: bool, last: bool) -> bool:
+        """Remove a container, or do not: somebody holds it who may be about to start it."""
         if record.state is State.RUNNING:
             if not force:
                 raise ContainerRunning(record)
             self._kill(record)
         try:
-            with self._containers.held(record.id) as (held, now):
+            with self._containers.held(record.id, patience=_GLANCE) as (held, now):
                 if now.state is State.RUNNING and not force:
                     raise ContainerRunning(now)
                 self._end(held)
                 self._take_away(held, self._containers.settled(held))
-        except ContainerNotFound:
-            pass  # with --rm, or by another remover: gone is gone
-        return record
+        except ContainerBusy:
+            if last:
+                raise
+            return False
+        return True
 
     def prune(self, record: ContainerRecord) -> bool:
         """Remove a container that does not run; false where somebody is at work on it, or it is gone."""

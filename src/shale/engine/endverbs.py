@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from shale.container.listing import PRUNE_FILTERS, ContainerFilters, changed_bytes
 from shale.container.states import State
@@ -15,8 +15,7 @@ from shale.image.instants import parse_until
 __all__ = ["EndVerbs", "Pruned"]
 
 
-@dataclass(frozen=True, slots=True)
-class Pruned:
+class Pruned(NamedTuple):
     """What a prune removed.
 
     Attributes:

@@ -26,7 +26,7 @@ from shale.linux.namespaceadvice import how_to_allow, read_file, why_alone
 from shale.linux.process import ProgramNotFound, find_program, run_bounded
 from shale.linux.syscall import library
 
-__all__ = ["Entered", "HasThreads", "NamespaceDenied", "enter_user_namespace"]
+__all__ = ["Entered", "HasThreads", "NamespaceDenied", "NoNamespaces", "enter_user_namespace"]
 
 _NEW_USER: Final = 0x10000000
 _NEW_MOUNTS: Final = 0x00020000
@@ -40,6 +40,10 @@ _GLANCES: Final = 20
 
 class NamespaceDenied(Denied):
     """This machine lets this user have no user namespace, or not the ids that the user was given."""
+
+
+class NoNamespaces(NamespaceDenied):
+    """This machine lets this user have no user namespace: the process is where it was."""
 
 
 class HasThreads(Conflict):
@@ -77,7 +81,9 @@ def enter_user_namespace(environ: Mapping[str, str], neighbours: Iterable[Proces
 
     Raises:
         HasThreads: it is too late for this process.
-        NamespaceDenied: the kernel, or one of the two programs, refuses; what to do is in the message.
+        NoNamespaces: the kernel refuses; nothing has happened.
+        NamespaceDenied: one of the two programs refuses, or what is allowed inside is of no use; what to do is
+            in the message.
     """
     user, group = os.geteuid(), os.getegid()
     if not _is_alone():
@@ -149,16 +155,16 @@ def _programs(environ: Mapping[str, str]) -> tuple[str, str] | None:
 
 
 def _unshare() -> None:
-    with _denied("this machine lets users have no user namespaces"):
+    with _denied("this machine lets users have no user namespaces", NoNamespaces):
         library("unshare", _NEW_USER | _NEW_MOUNTS)
 
 
 @contextmanager
-def _denied(what: str) -> Iterator[None]:
+def _denied(what: str, kind: type[NamespaceDenied] = NamespaceDenied) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise NamespaceDenied(f"{what}: {(error.strerror or '').lower()}; {how_to_allow()}") from error
+        raise kind(f"{what}: {(error.strerror or '').lower()}; {how_to_allow()}") from error
 
 
 def _map_one(user: int, group: int) -> None:

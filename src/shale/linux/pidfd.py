@@ -21,6 +21,8 @@ __all__ = ["NotOurs", "signal_process", "wait_for_end"]
 
 _GLANCE: Final = 0.02
 """Seconds between two looks at a process, where nothing tells of its end."""
+_LONGEST: Final = 2**31 - 1
+"""Milliseconds that poll(2) can be told to wait: 24 days."""
 
 
 class NotOurs(Denied):
@@ -64,7 +66,7 @@ def wait_for_end(process: ProcessIdentity, timeout: float | None = None) -> bool
             if handle is not None:
                 poll = select.poll()
                 poll.register(handle, select.POLLIN)
-                return bool(poll.poll(None if timeout is None else timeout * 1000))
+                return bool(poll.poll(None if timeout is None else min(timeout * 1000, _LONGEST)))
             while is_alive(process):
                 if deadline is not None and time.monotonic() > deadline:
                     return False

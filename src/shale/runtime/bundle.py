@@ -192,7 +192,7 @@ class _Preparation:
             self._write(name, text.encode("utf-8", "surrogateescape"), mode=0o644)
             file = os.open(name, os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=self._folder)
             try:
-                self._mounter.file(file, f"/etc/{name}")
+                self._mounter.file(file, f"/etc/{name}", read_only=self._wishes.read_only)
             finally:
                 os.close(file)
 

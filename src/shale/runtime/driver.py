@@ -6,21 +6,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from shale.errors import Conflict, NotFound
+from shale.errors import Conflict
 
 __all__ = [
     "CommandNotExecutable",
     "CommandNotFound",
-    "ContainerGone",
     "Driver",
     "Running",
     "RuntimeFailed",
     "Streams",
 ]
-
-
-class ContainerGone(NotFound):
-    """The program knows no container of that id."""
 
 
 class RuntimeFailed(Conflict):
@@ -66,13 +61,6 @@ class Driver(Protocol):
 
         Raises:
             RuntimeFailed: the program cannot be started.
-        """
-
-    def kill(self, state: Path, container: str, signal: int) -> None:
-        """Send a signal to the container's first process.
-
-        Raises:
-            ContainerGone: there is none.
         """
 
     def delete(self, state: Path, container: str) -> None:

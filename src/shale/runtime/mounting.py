@@ -86,15 +86,16 @@ class Mounter:
                         f"the image's /{name.decode()} is not a folder; such an image cannot run"
                     )
 
-    def file(self, source: int, target: str) -> None:
+    def file(self, source: int, target: str, *, read_only: bool) -> None:
         """Show a file of ours.
 
         Args:
             source: its descriptor.
             target: where, absolute.
+            read_only: whether the container may not write to it: it is on the host's disk.
         """
         with spot(self._root, target.encode(), Kind.FILE) as place:
-            self._attach(clone(source), place.descriptor)
+            self._attach(clone(source), place.descriptor, read_only=read_only)
             self.made += place.made
 
     def all(self, wishes: Sequence[MountWish]) -> None:

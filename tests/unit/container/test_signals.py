@@ -19,7 +19,8 @@ def test_names_and_numbers(text: str, number: int) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["", "0", "65", "-9", "NOTHING", "RTMIN-1", "RTMAX+1", "RTMIN+99", "9 ", "SIG"]
+    "text",
+    ["", "0", "65", "-9", "NOTHING", "RTMIN-1", "RTMAX+1", "RTMIN+99", "9 ", "SIG", "²", "٩", "9" * 5000],
 )
 def test_what_is_no_signal(text: str) -> None:
     with pytest.raises(InvalidSignal, match="invalid signal: "):

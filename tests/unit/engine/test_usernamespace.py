@@ -6,12 +6,13 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import pytest
 
 import shale
+from shale.linux.boot import current_process
 
 ENTER = """
 import os, sys
@@ -33,11 +34,12 @@ class Member:
             env={"PYTHONPATH": os.pathsep.join(sys.path), "PATH": os.defpath},
         )  # fmt: skip
         assert self.process.stdout is not None
-        self.namespace, joined = self.process.stdout.readline().split()
+        self.namespace, _, joined = self.process.stdout.readline().strip().partition(" ")
         self.joined = joined == "True"
 
     def end(self) -> None:
-        self.process.communicate()
+        if self.process.returncode is None:
+            self.process.communicate()
 
 
 def members(root: Path) -> Sequence[int]:
@@ -49,44 +51,54 @@ def root(tmp_path: Path) -> Path:
     return tmp_path / "store"
 
 
-def test_the_second_joins_the_first_and_the_third_any_who_lives(root: Path) -> None:
-    first = Member(root)
-    second = Member(root)
+@pytest.fixture
+def enter(root: Path) -> Iterator[Callable[[], Member]]:
+    begun: list[Member] = []
+
+    def enter() -> Member:
+        begun.append(Member(root))
+        return begun[-1]
+
+    yield enter
+    for member in begun:
+        member.end()
+
+
+def test_the_second_joins_the_first_and_the_third_any_who_lives(
+    root: Path, enter: Callable[[], Member]
+) -> None:
+    first = enter()
+    second = enter()
     assert (first.joined, second.joined) == (False, True)
     assert members(root) == [first.process.pid, second.process.pid]
     first.end()
-    third = Member(root)
+    third = enter()
     assert first.namespace == second.namespace == third.namespace
     assert members(root) == [second.process.pid, third.process.pid]
     second.end()
     third.end()
-    alone = Member(root)
+    alone = enter()
     assert not alone.joined
     assert members(root) == [alone.process.pid]
-    alone.end()
 
 
 @pytest.mark.parametrize(
     "content", [b"", b"[[", b"{}", b'[["boot", 1, "x", 2]]', b'[["boot", 1, 2, 3]]', b"\xff"]
 )
-def test_a_file_of_nonsense_is_an_empty_one(root: Path, content: bytes) -> None:
+def test_a_file_of_nonsense_is_an_empty_one(root: Path, enter: Callable[[], Member], content: bytes) -> None:
     root.mkdir()
     (root / "namespace.json").write_bytes(content)
-    member = Member(root)
+    member = enter()
     assert not member.joined
     assert members(root) == [member.process.pid]
-    member.end()
 
 
-def test_a_process_that_is_somewhere_else_is_not_joined(root: Path) -> None:
-    from shale.linux.boot import current_process  # noqa: PLC0415
-
+def test_a_process_that_is_somewhere_else_is_not_joined(root: Path, enter: Callable[[], Member]) -> None:
     root.mkdir()
     here = current_process()
     (root / "namespace.json").write_text(json.dumps([[here.boot, here.namespace, here.pid, here.started]]))
-    member = Member(root)
+    member = enter()
     assert not member.joined
-    member.end()
 
 
 def test_root_needs_none() -> None:

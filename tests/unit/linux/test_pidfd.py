@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import signal
 import subprocess
+import threading
 from collections.abc import Iterator
 from dataclasses import replace
 
@@ -39,6 +40,12 @@ def test_waiting(child: subprocess.Popen[bytes]) -> None:
     assert wait_for_end(process)
     child.wait()
     assert wait_for_end(process)
+
+
+def test_waiting_for_longer_than_the_kernel_counts(child: subprocess.Popen[bytes]) -> None:
+    process = process_of(child.pid)
+    threading.Timer(0.1, child.kill).start()
+    assert wait_for_end(process, 1e12)
 
 
 def test_who_is_gone_cannot_be_named(child: subprocess.Popen[bytes]) -> None:

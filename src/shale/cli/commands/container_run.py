@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import click
@@ -71,7 +72,7 @@ def _run(session: Session, flags: dict[str, Any]) -> int:
         runner = containers.runner()
         record = runner.record(flags["image"], (), options)
 
-        def begin(plumbing: Plumbing) -> Supervision:
+        def begin(plumbing: Callable[[], Plumbing]) -> Supervision:
             supervision = runner.lifecycle.run(record, plumbing)
             cidfile.write(supervision.id)
             return supervision

@@ -64,7 +64,7 @@ def enter(root: Path) -> Iterator[Callable[[], Member]]:
         member.end()
 
 
-def test_the_second_joins_the_first_and_the_third_any_who_lives(
+def test_the_second_joins_the_first_and_the_third_whoever_lives(
     root: Path, enter: Callable[[], Member]
 ) -> None:
     first = enter()

@@ -25,6 +25,8 @@ from tree_facts import Fact, facts_of
 IMAGES = ["busybox", "layers", "nginx"]
 FIRST, COUNT = 300_000, 2_000_000_000
 """The user's range: one of the images has a group of that size."""
+MANY = 10_000
+"""Files of an image that is not unpacked with its owners, too: it takes long, and the others show them."""
 WITHOUT_NAMESPACE = """
 import os, pathlib, shale
 with shale.Engine.open(environ=os.environ) as engine:
@@ -104,8 +106,9 @@ def test_a_user_has_the_tree_of_root(expected: dict[str, Fact], user: OrdinaryUs
         mounted = facts_of(Path(f"/proc/{shell.pid}/root{place}"))
         shell.communicate(timeout=60)
     assert different(mapped_back(mounted), expected) == {}
-    assert user.shale("image", "unpack", name, "given").returncode == 0
-    assert different(mapped_back(facts_of(user.home / "given")), expected) == {}
+    if len(expected) < MANY:
+        assert user.shale("image", "unpack", name, "given").returncode == 0
+        assert different(mapped_back(facts_of(user.home / "given")), expected) == {}
     done = user.python(WITHOUT_NAMESPACE)
     assert done.returncode == 0, done.stderr
     assert different(facts_of(user.home / "own"), owned(expected)) == {}

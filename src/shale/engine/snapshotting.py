@@ -119,7 +119,7 @@ class Snapshotting:
         if self._verdict is None:
             root = os.open(self._store.root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
             try:
-                self._verdict = probe(root, _Candidates())
+                self._verdict = probe(root, self._candidates())
             finally:
                 os.close(root)
         return self._verdict

@@ -14,9 +14,10 @@ import json
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import astuple
 from pathlib import Path
 from typing import Final
+
+from msgspec.structs import astuple
 
 from shale.engine.settings import settings_from
 from shale.linux.boot import ProcessIdentity, current_process, is_alive

@@ -9,8 +9,9 @@ Specification: runtime-spec bundle.md, config.md.
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any, Final
+
+from msgspec.structs import replace
 
 from shale.linux.cgroup import Placement
 from shale.linux.idmap import IdRange, IdTable

@@ -4,9 +4,9 @@ import signal
 import subprocess
 import threading
 from collections.abc import Iterator
-from dataclasses import replace
 
 import pytest
+from msgspec.structs import replace
 
 from shale.linux.boot import ProcessIdentity, boot_time, process_of
 from shale.linux.pidfd import signal_process, wait_for_end

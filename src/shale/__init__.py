@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from shale.engine.image import Image as Image
     from shale.engine.images import Images as Images
     from shale.engine.started import RunResult as RunResult
+    from shale.engine.usernamespace import unshare as unshare
     from shale.errors import ShaleError as ShaleError
     from shale.image.listing import ImageSummary as ImageSummary
     from shale.oci.digest import Digest as Digest
@@ -46,6 +47,7 @@ __all__ = [
     "RunWishes",
     "ShaleError",
     "follow",
+    "unshare",
 ]
 
 _HOMES = {
@@ -63,6 +65,7 @@ _HOMES = {
     "RunWishes": "shale.runtime.wishes",
     "ShaleError": "shale.errors",
     "follow": "shale.engine.follow",
+    "unshare": "shale.engine.usernamespace",
 }
 
 

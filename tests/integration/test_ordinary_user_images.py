@@ -148,9 +148,9 @@ def test_in_a_user_namespace_layers_are_trees(home: Path) -> None:
 
     def inside() -> None:
         with Engine.open(home / "root", environ={"HOME": str(home)}) as engine:
-            assert engine.parts.snapshotting.verdict().name == "tree"
+            assert engine.parts.snapshotting.verdict().name == "tree-one"
             (loaded,) = engine.images.load(archive)
-            assert {name.rpartition(".")[2] for name in os.listdir(home / "root/layers")} == {"tree"}
+            assert {name.rpartition(".")[2] for name in os.listdir(home / "root/layers")} == {"tree-one"}
             place = engine.images.mount_for_all(str(loaded.target))
             assert tree(place) == {"etc/kept": b"kept", "usr/added": b"added"}
             assert [mounted.place for mounted in engine.images.mounts()] == [place]
@@ -188,7 +188,10 @@ def test_the_commands_of_a_user_with_many_users(tmp_path: Path) -> None:
         assert user.shale("image", "mount").stdout.count(b"\n") == 1
         unpacked = user.shale("image", "unpack", "--bundle", key, str(user.home / "bundle"))
         assert unpacked.returncode == 0, unpacked.stderr
-        assert os.stat(user.home / "bundle/rootfs/secret").st_uid == 300_000 + 12 - 1
+        assert os.stat(user.home / "bundle/rootfs/secret").st_uid == NOBODY
+        with_owners = f"{shale} unpack {key} tree"
+        assert user.shale("unshare", "sh", "-c", with_owners).returncode == 0
+        assert os.stat(user.home / "tree/secret").st_uid == 300_000 + 12 - 1
         removed = user.shale("image", "prune", "--all", "--force")
         assert removed.returncode == 0, removed.stderr
         assert os.listdir(user.home / ".local/share/shale/layers") == []

@@ -116,7 +116,7 @@ class FileCopier:
         origin = here(source, self._current)
         handle = open_outside(origin, follow=options.follow)
         try:
-            with self._views.merged(record, mounts=True, writes=True) as root:
+            with self._views.merged(record, mounts=True) as root:
                 target = destination_inside(root, absolute(path), container)
                 goal = goal_of(_name(origin), target, from_folder=is_folder(handle))
                 rules = ReadingRules(lambda _: True, keeps_capabilities)
@@ -147,7 +147,7 @@ class FileCopier:
             InvalidTar, CorruptStream: it is no archive, or damaged.
             ShaleError: as `into`.
         """
-        with self._views.merged(record, mounts=True, writes=True) as root:
+        with self._views.merged(record, mounts=True) as root:
             target = destination_inside(root, absolute(path), container)
             if not target.is_folder:
                 raise CopyConflict(f'destination "{container}:{path}" must be a directory')

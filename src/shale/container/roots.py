@@ -1,34 +1,48 @@
-"""The root file systems of containers, made of the snapshots of their images."""
+"""The root file systems of containers, made of the snapshots of their images.
+
+Where nothing can be stacked a container's files are a copy; and those of one that was begun with a copy always.
+"""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
+from typing import Protocol
 
 from shale.container.record import ContainerRecord
 from shale.image.layerkeys import layer_keys
-from shale.linux.mount import change, mount_overlay
+from shale.linux.mount import change
 from shale.runtime.wishes import RunWishes, decode_wishes
-from shale.snapshot.snapshots import Snapshots
+from shale.snapshot.copied import is_copied
+from shale.snapshot.layers import LayerKey
+from shale.snapshot.snapshots import Snapshot
 from shale.store.store import Store
 
-__all__ = ["SnapshotRoots"]
+__all__ = ["Images", "SnapshotRoots"]
+
+
+class Images(Protocol):
+    """The images of a store, as something to stand on: stacked, or copied."""
+
+    def open(self, layers: Sequence[LayerKey], /) -> AbstractContextManager[Snapshot]:
+        """The layers of an image as one."""
 
 
 class SnapshotRoots:
     """Mounts what containers stand on."""
 
-    def __init__(self, store: Store, snapshots: Callable[[], Snapshots], *, user: bool) -> None:
+    def __init__(self, store: Store, usual: Callable[[], Images], copies: Callable[[], Images]) -> None:
         """Prepare.
 
         Args:
             store: whose images.
-            snapshots: gives its snapshots; asked when something is to be mounted.
-            user: whether overlay's marks are those of a user namespace.
+            usual: gives its images as they are used here; asked when something is to be mounted.
+            copies: gives them as copies.
         """
         self._store = store
-        self._snapshots = snapshots
-        self._user = user
+        self._usual = usual
+        self._copies = copies
 
     def mount(self, record: ContainerRecord, upper: int, work: int) -> int:
         """The image with a folder for changes on top, detached; the descriptor is the caller's.
@@ -40,7 +54,8 @@ class SnapshotRoots:
         Raises:
             ShaleError: the image is not here whole, or cannot be mounted.
         """
-        with self._snapshots().open(layer_keys(self._store, record.manifest)) as snapshot:
+        images = self._copies() if is_copied(work) else self._usual()
+        with images.open(layer_keys(self._store, record.manifest)) as snapshot:
             root = snapshot.mount(upper, work)
         try:
             if not _makes_devices(decode_wishes(record.spec.wishes)):
@@ -52,19 +67,8 @@ class SnapshotRoots:
 
     def view(self, record: ContainerRecord) -> int:
         """The image alone, detached and read-only; errors as `mount`."""
-        with self._snapshots().open(layer_keys(self._store, record.manifest)) as snapshot:
+        with self._usual().open(layer_keys(self._store, record.manifest)) as snapshot:
             return snapshot.view()
-
-    def look(self, record: ContainerRecord, upper: int) -> int:
-        """The image with changes on top that somebody else may be writing, detached and read-only.
-
-        What overlay shows of folders that change meanwhile is not defined; it does no harm.
-        """
-        below = self.view(record)
-        try:
-            return mount_overlay((upper, below), user=self._user)
-        finally:
-            os.close(below)
 
 
 def _makes_devices(wishes: RunWishes) -> bool:

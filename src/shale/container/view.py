@@ -20,15 +20,14 @@ from shale.container.folders import ContainerBusy, HeldFolder
 from shale.container.naming import ContainerNotFound
 from shale.container.record import ContainerRecord
 from shale.container.states import State
-from shale.errors import Conflict, Denied
-from shale.linux.boot import ProcessIdentity
+from shale.errors import Conflict
 from shale.linux.joining import root_of
-from shale.linux.mounterrors import MountDenied
 from shale.runtime.bundle import Prepared, read_prepared
 from shale.runtime.firstprocess import absolute
 from shale.runtime.wishes import decode_wishes
+from shale.snapshot.copied import is_copied
 
-__all__ = ["BeingRemoved", "Changed", "OutOfReach", "Roots", "Views"]
+__all__ = ["BeingRemoved", "Changed", "Roots", "Views"]
 
 UPPER: Final = "upper"
 WORK: Final = "work"
@@ -43,10 +42,6 @@ class BeingRemoved(Conflict):
     """A container is being taken away."""
 
 
-class OutOfReach(Denied):
-    """A container runs in a user namespace that this process is not in."""
-
-
 class Roots(Protocol):
     """Mounts the root file systems of containers."""
 
@@ -55,9 +50,6 @@ class Roots(Protocol):
 
     def view(self, record: ContainerRecord) -> int:
         """The image of a container alone, detached and read-only."""
-
-    def look(self, record: ContainerRecord, upper: int) -> int:
-        """The image with changes on top that somebody else may be writing, detached and read-only."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,11 +61,13 @@ class Changed:
         lower: of the tree of its image.
         made: paths from the root of what was made in it to mount on what every container has; see
             `container/changes`.
+        whole: whether the upper directory is the whole tree, and not only what differs.
     """
 
     upper: int
     lower: int
     made: frozenset[bytes] = frozenset()
+    whole: bool = False
 
 
 class Views:
@@ -105,7 +99,7 @@ class Views:
             stack.callback(os.close, upper)
             lower = self._roots.view(record)
             stack.callback(os.close, lower)
-            yield Changed(upper, lower, self._made(record))
+            yield Changed(upper, lower, self._made(record), whole=self._is_copied(record))
 
     def _upper(self, record: ContainerRecord) -> int:
         path = self._containers.folders.path(record.id) / UPPER
@@ -114,6 +108,16 @@ class Views:
             return os.open(path, _FOLDER)
         except FileNotFoundError:
             raise ContainerNotFound(record.id) from None
+
+    def _is_copied(self, record: ContainerRecord) -> bool:
+        try:
+            work = os.open(self._containers.folders.path(record.id) / WORK, _FOLDER)
+        except FileNotFoundError:
+            return False
+        try:
+            return is_copied(work)
+        finally:
+            os.close(work)
 
     def cgroup(self, record: ContainerRecord) -> str:
         """The path of a container's control group; empty where it has none."""
@@ -134,24 +138,22 @@ class Views:
         return frozenset(one for one in made if not any((path + b"/").startswith(one + b"/") for path in asked))
 
     @contextmanager
-    def merged(self, record: ContainerRecord, *, mounts: bool, writes: bool = False) -> Iterator[int]:
+    def merged(self, record: ContainerRecord, *, mounts: bool) -> Iterator[int]:
         """The tree that a container sees.
 
         Args:
             record: which.
-            writes: whether it is to be written to.
             mounts: whether what is mounted in it belongs to it: all in a running one, else binds and volumes.
 
         Raises:
             BeingRemoved: it is being taken away.
-            OutOfReach: it runs where it can only be looked at, without what is mounted in it.
             ContainerBusy: it neither runs nor can be held.
             ShaleError: it cannot be mounted.
         """
         with ExitStack() as stack:
-            yield self._tree(record, stack, mounts=mounts, writes=writes)
+            yield self._tree(record, stack, mounts=mounts)
 
-    def _tree(self, record: ContainerRecord, stack: ExitStack, *, mounts: bool, writes: bool) -> int:
+    def _tree(self, record: ContainerRecord, stack: ExitStack, *, mounts: bool) -> int:
         deadline = time.monotonic() + _PATIENCE
         while True:
             _check(record)
@@ -159,7 +161,7 @@ class Views:
                 raise ContainerBusy(f"container {record.short} is in use by another process; try again")
             if record.state is State.RUNNING and record.process is not None:
                 try:
-                    root = self._root_of(record, record.process, mounts=mounts, writes=writes)
+                    root = root_of(record.process, mounts=mounts)
                 except ProcessLookupError:  # it has ended, or begun again, since we looked
                     time.sleep(_GLANCE)
                     record = self._containers.find(record.id)
@@ -181,22 +183,6 @@ class Views:
                     stack.push(held.pop_all())
                     stack.callback(os.close, root)
                     return root
-
-    def _root_of(self, record: ContainerRecord, process: ProcessIdentity, *, mounts: bool, writes: bool) -> int:
-        """The tree of a running container: its own mounts; where they cannot be joined, one of ours to read."""
-        try:
-            return root_of(process, mounts=mounts)
-        except MountDenied as denied:
-            if writes:
-                raise OutOfReach(
-                    f"container {record.short} runs in a user namespace of its own: stop it first, or run both "
-                    "commands in one shell (shale unshare)"
-                ) from denied
-        upper = self._upper(record)
-        try:
-            return self._roots.look(record, upper)
-        finally:
-            os.close(upper)
 
     def _mount(self, record: ContainerRecord, held: HeldFolder) -> int:
         upper = held.part(UPPER, 0o755)

@@ -11,6 +11,7 @@ from shale.container.folders import Folders
 from shale.container.record import ContainerRecord
 from shale.engine.parts import Parts
 from shale.errors import ShaleError
+from shale.linux.outside import require_root
 
 if TYPE_CHECKING:
     from shale.engine.runner import Runner
@@ -56,7 +57,12 @@ class ContainerRows:
         return survey.records
 
     def runner(self) -> Runner:
-        """What needs a runtime and snapshots: they cost more to import than a list of containers takes."""
+        """What needs a runtime and snapshots: they cost more to import than a list of containers takes.
+
+        Raises:
+            NotInside: an ordinary user asks outside of a user namespace.
+        """
+        require_root("makes, runs and removes containers")
         from shale.engine.runner import Runner  # noqa: PLC0415 - see above
 
         return Runner(self._parts, self.rows)

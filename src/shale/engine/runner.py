@@ -28,7 +28,6 @@ from shale.image.history import image_config
 from shale.image.listing import ImageSummary, PlatformSummary
 from shale.image.resolve import ImageNotFound, find_image, select_platform
 from shale.linux import mount as mounting
-from shale.linux.outside import is_inside
 from shale.oci.config import Execution, parse_config
 from shale.oci.document import MAX_CONFIG
 from shale.oci.manifest import Manifest
@@ -136,8 +135,7 @@ class Runner:
 
 def image_roots(parts: Parts) -> SnapshotRoots:
     """What mounts the root file systems of containers."""
-    user = is_inside(parts.settings.environ)
-    return SnapshotRoots(parts.store, parts.snapshotting.snapshots, user=user)
+    return SnapshotRoots(parts.store, parts.snapshotting.standing, parts.snapshotting.copies)
 
 
 class _RuntimeBundles:

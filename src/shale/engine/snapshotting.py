@@ -9,10 +9,13 @@ from threading import Lock
 from typing import TYPE_CHECKING, Any, BinaryIO, Final
 
 from shale.errors import Unsupported
+from shale.linux.outside import require_root
 from shale.store.store import Store
 
 if TYPE_CHECKING:
+    from shale.container.roots import Images
     from shale.image.making import Mountable
+    from shale.snapshot.copied import CopiedSnapshots
     from shale.snapshot.correction import Correction
     from shale.snapshot.form import LayerForm
     from shale.snapshot.layers import Layers
@@ -63,6 +66,24 @@ class Snapshotting:
                 self._snapshots = self._open()
             return self._snapshots
 
+    def standing(self) -> Images:
+        """What containers stand on: the snapshots, or where nothing can be mounted, copies.
+
+        Raises:
+            NotInside: an ordinary user may have neither outside of a user namespace.
+            DiskFull, NoPermission, StorageFailure: the disk.
+        """
+        require_root("sees the files of containers")
+        if self.verdict().chosen is None:
+            return self.copies()
+        return self.snapshots()
+
+    def copies(self) -> CopiedSnapshots:
+        """Images as whole copies, for containers that were begun so."""
+        from shale.snapshot.copied import CopiedSnapshots  # noqa: PLC0415 - see the top
+
+        return CopiedSnapshots(self._store)
+
     def mountable(self) -> Mountable | None:
         """What makes layers mountable while they are pulled; None where their first use is early enough.
 
@@ -81,7 +102,7 @@ class Snapshotting:
         return Mountable(self._store, layers, host_platform(machine.machine, machine.sysname))
 
     def forms(self) -> Mapping[str, LayerForm]:
-        """The forms that layers of this store may be in, by name, whether or not they can be mounted here."""
+        """The forms that whoever runs this can read, by name, whether or not they can be mounted here."""
         return {one.form.name: one.form for one in reversed(self._candidates())}
 
     def _candidates(self) -> Sequence[Candidate]:
@@ -95,9 +116,9 @@ class Snapshotting:
     def _find_out(self) -> Verdict:
         from shale.snapshot.probe import Verdict, probe  # noqa: PLC0415 - see the top
 
-        if self._verdict is None and os.geteuid() != 0:
-            self._verdict = Verdict(None, _NOBODY)
-        elif self._verdict is None:
+        if os.geteuid() != 0:
+            return Verdict(None, _NOBODY)  # not remembered: inside of a namespace it is another matter
+        if self._verdict is None:
             root = os.open(self._store.root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
             try:
                 self._verdict = probe(root, self._candidates())

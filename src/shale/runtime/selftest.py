@@ -23,6 +23,7 @@ import msgspec
 from shale.errors import NotFound, ShaleError, Unsupported
 from shale.linux.boot import boot_id
 from shale.linux.durable import disk_errors, write_file
+from shale.linux.installing import how_to_install
 from shale.linux.mount import in_private_mounts
 from shale.linux.process import ProgramNotFound, find_program, run_bounded
 from shale.oci.config import Execution
@@ -31,7 +32,6 @@ from shale.runtime.bundle import BundleRequest, prepare_bundle
 from shale.runtime.crun_runc import OciRuntime, Program
 from shale.runtime.driver import Running, Streams
 from shale.runtime.host import Host, examine_host
-from shale.runtime.installing import how_to_install
 from shale.runtime.tinyprogram import EXIT_CODE, tiny_program
 from shale.runtime.wishes import RunWishes
 

@@ -20,5 +20,5 @@ Reading order:
 - `copying`: neither; chains written out, `treecopy` (trees copied)
 - `probe`: which of these works here
 - what a store has: `target` (a layer on its way), `blobtar` (its tar, out of its blob), `layers`, `corrections`
-  (those of its chains), `snapshots` (stacked)
+  (those of its chains), `snapshots` (stacked), `copied` (where nothing can be)
 """

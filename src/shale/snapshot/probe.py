@@ -49,7 +49,7 @@ class Candidate:
     @property
     def name(self) -> str:
         """What it is called in the file, and to a person."""
-        return f"{self.form.name} in a user namespace" if self.user else self.form.name
+        return self.form.name
 
 
 @dataclass(frozen=True, slots=True)

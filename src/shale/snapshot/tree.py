@@ -36,14 +36,16 @@ class TreeForm:
     """
 
     def __init__(self, *, user: bool = False, keep_owner: bool = True) -> None:
+        # Layers made in one of these ways are no good in another, as when a user is given ids later.
+        self._name = "tree" if not user else "tree-user" if keep_owner else "tree-one"
         self._rules = ApplyRules(
             Whiteouts.USER if user else Whiteouts.TRUSTED, keep_owner=keep_owner, make_devices=not user
         )
 
     @property
     def name(self) -> str:
-        """See `LayerForm`."""
-        return "tree"
+        """See `LayerForm`: `tree`, and in user namespaces `tree-user` or, with a single user, `tree-one`."""
+        return self._name
 
     def builder(self, folder: int, name: str) -> LayerBuilder:
         """See `LayerForm`."""

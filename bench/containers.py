@@ -10,9 +10,10 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
+from pathlib import Path
 
 from bench.contest import Aim, Contestant, Row
-from bench.corpus import half_gigabyte, small_image
+from bench.corpus import before_and_after, half_gigabyte, small_image
 from bench.cost import Cost, measure
 from bench.stage import Stage
 from peers.containerd import Containerd, serve_containerd
@@ -70,11 +71,19 @@ def _readying(stage: Stage, find: Find) -> Iterator[Sequence[Contestant]]:
 
 @dataclass(frozen=True, slots=True)
 class Engine:
-    """One of the three with an image in its store: how to call it, and the environment to call it in."""
+    """One of the three on a disk of its own.
+
+    Attributes:
+        command: how to call it.
+        env: the environment to call it in.
+        folder: on its disk, for what it is to write.
+        image: the name of an image that it has; empty where it has none.
+    """
 
     command: Sequence[str]
     env: Mapping[str, str]
-    image: str
+    folder: Path
+    image: str = ""
 
     def prepare(self, *arguments: str) -> None:
         """Run a command that is not measured."""
@@ -102,40 +111,38 @@ def _stocked(stage: Stage, image: LayoutImage, engine: Engine) -> Iterator[Engin
 
 
 @contextmanager
-def docker_with(stage: Stage, image: LayoutImage) -> Iterator[Engine]:
-    """docker on a fresh disk that has the image."""
+def _docker(stage: Stage) -> Iterator[Engine]:
     with stage.own_ground() as ground, serve_dockerd(ground) as docker:
         command = [tool("docker", "docker.io"), "--host", f"unix://{docker.socket}"]
-        with _stocked(stage, image, Engine(command, stage.env, "")) as engine:
-            yield engine
+        yield Engine(command, stage.env, ground.folder)
 
 
 @contextmanager
-def podman_with(stage: Stage, image: LayoutImage) -> Iterator[Engine]:
-    """podman on a fresh disk that has the image."""
+def _podman(stage: Stage) -> Iterator[Engine]:
     with stage.own_ground() as ground, private_podman(ground) as podman:
-        command = [tool("podman", "podman"), *podman.store]
-        with _stocked(stage, image, Engine(command, podman.env, "")) as engine:
-            yield engine
+        yield Engine([tool("podman", "podman"), *podman.store], podman.env, ground.folder)
 
 
 @contextmanager
-def shale_with(stage: Stage, image: LayoutImage) -> Iterator[Engine]:
-    """shale on a fresh disk that has the image."""
+def _shale(stage: Stage) -> Iterator[Engine]:
     with stage.disks.fresh() as disk:
-        command = stage.shale("--root", f"{disk}/root")
-        with _stocked(stage, image, Engine(command, stage.env, "")) as engine:
-            yield engine
+        yield Engine(stage.shale("--root", f"{disk}/root"), stage.env, disk)
 
 
-_ENGINES = {DOCKER: docker_with, PODMAN: podman_with, SHALE: shale_with}
+Open = Callable[[Stage], AbstractContextManager[Engine]]
+
+ENGINES: Mapping[str, Open] = {DOCKER: _docker, PODMAN: _podman, SHALE: _shale}
+"""Each of them empty, on a fresh disk."""
 
 
 @contextmanager
 def _running(stage: Stage) -> Iterator[Sequence[Contestant]]:
     with ExitStack() as stack:
         engines = {
-            name: stack.enter_context(open_(stage, stage.images.busybox())) for name, open_ in _ENGINES.items()
+            name: stack.enter_context(
+                _stocked(stage, stage.images.busybox(), stack.enter_context(open_engine(stage)))
+            )
+            for name, open_engine in ENGINES.items()
         }
         yield [
             Contestant(
@@ -157,17 +164,35 @@ def _nothing(engine: Engine) -> None:
 
 @contextmanager
 def _once_each(
-    stage: Stage, prepare: Callable[[Engine], None], command: Callable[[str], list[str]]
+    stage: Stage, prepare: Callable[[Engine], None], command: Callable[[Engine], list[str]]
 ) -> Iterator[Sequence[Contestant]]:
     """Contestants who do something that can be done once: everything is prepared anew before each."""
     image = small_image(stage)
 
-    def once(open_engine: Callable[[Stage, LayoutImage], AbstractContextManager[Engine]]) -> Cost:
-        with open_engine(stage, image) as engine:
+    def once(open_engine: Open) -> Cost:
+        with open_engine(stage) as empty, _stocked(stage, image, empty) as engine:
             prepare(engine)
-            return engine.measured(stage, *command(engine.image))
+            return engine.measured(stage, *command(engine))
 
-    yield [Contestant(name, partial(once, open_engine)) for name, open_engine in _ENGINES.items()]
+    yield [Contestant(name, partial(once, open_engine)) for name, open_engine in ENGINES.items()]
+
+
+@contextmanager
+def _pulling_again(stage: Stage) -> Iterator[Sequence[Contestant]]:
+    """Contestants who have an image of 200 MB, and pull it again after one file of it was changed."""
+    before, after = before_and_after(stage)
+    with stage.own_ground() as ground, serve_registry(ground) as registry:
+        name = f"{registry.host}/bench/image:latest"
+        skopeo = Skopeo(ground)
+
+        def once(open_engine: Open) -> Cost:
+            with open_engine(stage) as engine:
+                skopeo.copy(before.name, f"docker://{name}")
+                engine.prepare("pull", "--quiet", name)
+                skopeo.copy(after.name, f"docker://{name}")
+                return engine.measured(stage, "pull", name)
+
+        yield [Contestant(engine, partial(once, open_engine)) for engine, open_engine in ENGINES.items()]
 
 
 def _rows() -> Iterator[Row]:
@@ -181,14 +206,18 @@ def _rows() -> Iterator[Row]:
         aim = Aim(SHALE, "wall", 1 / times, against=(DOCKER, PODMAN))
         about = f"cold pull to ready to run, from a loopback registry: {what}"
         yield Row(f"ready/{name}", about, partial(_readying, find=find), [aim], heavy=True)
+    again = [Aim(SHALE, "cpu", 0.15, relative=False), Aim(SHALE, "wall", 1.0, against=(DOCKER, PODMAN))]
+    about = "`pull` of an image of 200 MB that is here, after one file of it was changed in the registry"
+    yield Row("repull/one-file", about, _pulling_again, again, heavy=True)
     faster = [Aim(SHALE, "wall", 1.0, against=(DOCKER, PODMAN))]
     yield Row("run/true", "`run --rm --network host IMAGE true`, busybox", _running, faster)
-    single: tuple[tuple[str, str, Callable[[Engine], None], Callable[[str], list[str]], list[Aim]], ...] = (
+    single: tuple[tuple[str, str, Callable[[Engine], None], Callable[[Engine], list[str]], list[Aim]], ...] = (
         ("commit/small", "`commit` of a container that touched 50,000 files", _touch,
          lambda _: ["commit", "changed", "localhost/bench/committed:1"], faster),
         ("save/small", "`save` of 50,000 small files to a file", _nothing,
-         lambda name: ["save", "--output", "/dev/null", name], faster),
-        ("rmi/small", "`image rm` of 50,000 small files", _nothing, lambda name: ["image", "rm", name],
+         lambda engine: ["save", "--output", f"{engine.folder}/saved.tar", engine.image], faster),
+        ("rmi/small", "`image rm` of 50,000 small files", _nothing,
+         lambda engine: ["image", "rm", engine.image],
          [Aim(SHALE, "wall", 1 / 10, against=(DOCKER, PODMAN))]),
     )  # fmt: skip
     for key, about, prepare, command, aims in single:

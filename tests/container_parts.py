@@ -94,8 +94,9 @@ class FakeGround:
     def __post_init__(self) -> None:
         self.starts.set()
 
-    def mount(self, record: ContainerRecord, upper: int, work: int) -> int:
+    def mount(self, record: ContainerRecord, upper: int, work: int, *, volatile: bool = False) -> int:
         assert record.image
+        assert volatile == record.spec.remove
         self.starts.wait(30)
         if self.failure is not None:
             raise self.failure

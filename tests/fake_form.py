@@ -85,7 +85,7 @@ class _Builder:
         self._scan.close()
         os.close(os.open("whole", os.O_WRONLY | os.O_CREAT, 0o600, dir_fd=self._folder))
         self._form.made += 1
-        return Built(size=self._size, entries=self._scan.entries, loose=LOOSE in self._seen)
+        return Built(self._size, self._scan.entries, self._scan.content_size, loose=LOOSE in self._seen)
 
     def close(self) -> None:
         if self._folder >= 0:

@@ -1,14 +1,17 @@
 """The containers of a store: their rows, read as what is true, and moved from state to state.
 
-The one writer of the table: every step is one transaction that checks it against the table of states.
+The one writer of the table: every step is one transaction that checks it against the table of states. A step is
+durable where a power cut would leave another truth without it: that there is a container, how it ended, that it
+is being removed. That it runs is not true after a power cut, and one with `--rm` that was started is gone then.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
 from typing import Final, NamedTuple
+
+from msgspec.structs import replace
 
 from shale.container.folders import PATIENCE, Folders, HeldFolder
 from shale.container.naming import (
@@ -20,7 +23,7 @@ from shale.container.naming import (
 )
 from shale.container.record import COLUMNS, ContainerRecord, record_of, row_of
 from shale.container.seeing import as_seen, is_unwanted
-from shale.container.states import StateChanged, check_move
+from shale.container.states import State, StateChanged, check_move
 from shale.errors import NotFound
 from shale.oci.digest import Digest
 from shale.store.database import Database, Transaction
@@ -110,7 +113,7 @@ class Containers:
             NotFound: the image has gone meanwhile.
         """
         name = check_name(record.name) if record.name else ""
-        with self._database.write() as tx:
+        with self._database.write(durable=_outlives(record)) as tx:
             if not is_whole(tx, record.manifest):
                 raise NotFound(f"image {record.image} is not here any more; pull it again")
             named = replace(record, name=_free_name(tx, name))
@@ -170,7 +173,7 @@ class Containers:
 
     def _write(self, record: ContainerRecord, to: ContainerRecord) -> ContainerRecord:
         values = row_of(to)[6:]
-        with self._database.write() as tx:
+        with self._database.write(durable=to.state is not State.RUNNING and _outlives(record)) as tx:
             changed = tx.run(
                 "UPDATE containers SET state = ?, boot = ?, namespace = ?, pid = ?, ticks = ?, started = ?,"
                 " finished = ?, exit_code = ?, failure = ? WHERE id = ? AND state = ?",
@@ -199,8 +202,11 @@ class Containers:
                 raise ContainerNotFound(record.id)
 
     def forget(self, record: ContainerRecord) -> None:
-        """Delete a row, when nothing else of the container is left; a missing one is fine."""
-        with self._database.write() as tx:
+        """Delete a row, when nothing else of the container is left; a missing one is fine.
+
+        A power cut brings the row back as one that says `removing`, which the next command takes away.
+        """
+        with self._database.write(durable=False) as tx:
             tx.run("DELETE FROM containers WHERE id = ?", (record.id,))
 
     def _see(self, stored: ContainerRecord) -> ContainerRecord | None:
@@ -220,6 +226,11 @@ class Containers:
             if again == stored:
                 return seen
             stored = again
+
+
+def _outlives(record: ContainerRecord) -> bool:
+    """Whether a container is still wanted after a power cut: not where it was started and goes with its end."""
+    return not (record.spec.remove and (record.process is not None or record.state is not State.CREATED))
 
 
 def _row(tx: Transaction, container: str) -> Sequence[object] | None:

@@ -55,7 +55,8 @@ def launch(workshop: Workshop, held: HeldFolder, record: ContainerRecord, stream
             for name, mode in (("upper", 0o755), ("work", 0o700), ("rootfs", 0o755), (STATE, 0o700)):
                 parts[name] = held.part(name, mode)
                 stack.callback(os.close, parts[name])
-            mount = workshop.roots.mount(record, parts["upper"], parts["work"])
+            # The end of an overlay syncs the whole file system below it: not for changes that go with it.
+            mount = workshop.roots.mount(record, parts["upper"], parts["work"], volatile=record.spec.remove)
             stack.callback(os.close, mount)
             workshop.mounting.attach(mount, parts["rootfs"])
             notes = workshop.bundles.write(record, held)

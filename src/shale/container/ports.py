@@ -20,13 +20,14 @@ T = TypeVar("T")
 class Roots(Protocol):
     """Makes the root file systems of containers."""
 
-    def mount(self, record: ContainerRecord, upper: int, work: int) -> int:
+    def mount(self, record: ContainerRecord, upper: int, work: int, *, volatile: bool = False) -> int:
         """Stack the image of a container, with a folder for its changes on top.
 
         Args:
             record: whose image.
             upper: descriptor of the folder that takes the changes.
             work: descriptor of overlay's own folder beside it.
+            volatile: whether its changes go with its end: then it cannot be mounted again.
 
         Returns:
             A descriptor of a detached mount; the caller closes it.

@@ -12,8 +12,9 @@ import signal
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import replace
 from typing import Final
+
+from msgspec.structs import replace
 
 from shale.container.containers import Containers
 from shale.container.folders import PATIENCE, ContainerBusy, HeldFolder

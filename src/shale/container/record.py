@@ -6,8 +6,9 @@ Format: docs/formats.md, the table `containers`.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any, Final
+
+import msgspec
 
 from shale.container.spec import ContainerSpec, decode_spec
 from shale.container.states import State
@@ -22,8 +23,7 @@ COLUMNS: Final = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class ContainerRecord:
+class ContainerRecord(msgspec.Struct, frozen=True):
     """A container.
 
     Attributes:

@@ -44,19 +44,25 @@ class SnapshotRoots:
         self._usual = usual
         self._copies = copies
 
-    def mount(self, record: ContainerRecord, upper: int, work: int) -> int:
+    def mount(self, record: ContainerRecord, upper: int, work: int, *, volatile: bool = False) -> int:
         """The image with a folder for changes on top, detached; the descriptor is the caller's.
 
         Device nodes that an image brings have no effect in it: those of a container are in /dev, and that
         the others are forbidden would depend on control groups alone. One that may make device nodes can use
         what it made.
 
+        Args:
+            record: whose image.
+            upper: descriptor of the folder.
+            work: of the one beside it.
+            volatile: whether nothing of it is ever synced; it can be mounted only once then.
+
         Raises:
             ShaleError: the image is not here whole, or cannot be mounted.
         """
         images = self._copies() if is_copied(work) else self._usual()
         with images.open(layer_keys(self._store, record.manifest)) as snapshot:
-            root = snapshot.mount(upper, work)
+            root = snapshot.mount(upper, work, volatile=volatile)
         try:
             if not _makes_devices(decode_wishes(record.spec.wishes)):
                 change(root, no_devices=True)

@@ -6,8 +6,9 @@ Specification: docs/formats.md, "What a container is".
 from __future__ import annotations
 
 import time
-from dataclasses import replace
 from typing import Final
+
+from msgspec.structs import replace
 
 from shale.container.folders import Folders
 from shale.container.record import ContainerRecord

@@ -13,8 +13,9 @@ import threading
 import time
 from collections.abc import Sequence
 from contextlib import ExitStack, suppress
-from dataclasses import replace
 from typing import Any, Final
+
+from msgspec.structs import replace
 
 from shale.container.containers import Containers
 from shale.container.failures import StartFailed, start_failure

@@ -94,12 +94,10 @@ class Snapshotting:
 
         if os.geteuid() != 0:
             return None
-        try:
-            layers = self.snapshots().layers
-        except Unsupported:
-            return None
         machine = os.uname()
-        return Mountable(self._store, layers, host_platform(machine.machine, machine.sysname))
+        return Mountable(
+            self._store, lambda: self.snapshots().layers, host_platform(machine.machine, machine.sysname)
+        )
 
     def forms(self) -> Mapping[str, LayerForm]:
         """The forms that whoever runs this can read, by name, whether or not they can be mounted here."""
@@ -121,7 +119,7 @@ class Snapshotting:
         if self._verdict is None:
             root = os.open(self._store.root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
             try:
-                self._verdict = probe(root, self._candidates())
+                self._verdict = probe(root, _Candidates())
             finally:
                 os.close(root)
         return self._verdict

@@ -11,14 +11,12 @@ import os
 from collections.abc import Callable
 from contextlib import nullcontext, suppress
 from functools import partial
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from shale.events import LayerProgress, LayerState, Listener, silent
 from shale.image.expectation import DiffIDMismatch
 from shale.image.making import LayerMaking
 from shale.image.ports import Document, Source
-from shale.image.receiving import Inspection, Sink
-from shale.layer.verify import LayerFacts
 from shale.oci.descriptor import Descriptor
 from shale.oci.digest import DiffID, Digest
 from shale.oci.document import MAX_CONFIG, InvalidDocument
@@ -28,13 +26,21 @@ from shale.store.ingest import DigestMismatch, Ingest, SizeMismatch
 from shale.store.ingests import ingest_key
 from shale.store.store import Store
 
+if TYPE_CHECKING:
+    from shale.image.receiving import Inspection, Sink
+    from shale.layer.verify import LayerFacts
+
 __all__ = ["Intake"]
 
 _READ: Final = 1024 * 1024
 
 
 class Intake:
-    """Brings the blobs of one operation into a store, under a lease that the caller holds."""
+    """Brings the blobs of one operation into a store, under a lease that the caller holds.
+
+    A blob is durable when its row is written, but not the row: the operation's last transaction makes all rows
+    durable, and after a power cut before that the blobs are taken as they lie there.
+    """
 
     def __init__(self, store: Store, listener: Listener, check: Callable[[], None]) -> None:
         """Prepare.
@@ -81,7 +87,7 @@ class Intake:
 
     def _fetch(self, source: Source, descriptor: Descriptor) -> None:
         self._bring(source, descriptor, inflate=False)
-        with self._store.database.write() as tx:
+        with self._store.database.write(durable=False) as tx:
             self._store.content.record_blobs(tx, [(descriptor.digest, descriptor.size)])
 
     def layer(
@@ -115,7 +121,7 @@ class Intake:
             facts = self._bring(source, descriptor, inflate=True, making=making)
             assert facts is not None
             self._compare(descriptor, expect(), facts.diff_id)
-            with self._store.database.write() as tx:
+            with self._store.database.write(durable=False) as tx:
                 content.record_blobs(tx, [(descriptor.digest, descriptor.size)])
                 content.record_layers(
                     tx, [LayerRecord(descriptor.digest, facts.diff_id, facts.tar_size, facts.content_size)]
@@ -143,6 +149,8 @@ class Intake:
         self, source: Source, descriptor: Descriptor, *, inflate: bool, making: LayerMaking | None = None
     ) -> LayerFacts | None:
         """Get a blob into the folder of blobs; what an earlier process left is used first."""
+        from shale.image.receiving import Inspection, Sink  # noqa: PLC0415 - not where everything is here
+
         key = ingest_key(descriptor.digest)
         algorithm = descriptor.digest.algorithm
         inspect = partial(Inspection, descriptor.size, inflate=inflate, making=making)
@@ -156,15 +164,21 @@ class Intake:
             sink = Sink(ingest, descriptor, self._listener, self._check, inspect)
             try:
                 try:
-                    return self._fill(source, descriptor, sink, ingest)
+                    facts = self._fill(source, descriptor, sink, ingest)
                 except (DigestMismatch, SizeMismatch):
                     if not sink.resumed:
                         raise
                     # What an earlier process left was damaged (a power cut, say): once more from the start.
                     sink.restart()
-                    return self._fill(source, descriptor, sink, ingest)
+                    facts = self._fill(source, descriptor, sink, ingest)
             finally:
                 sink.close()
+        if inflate and facts is None:
+            # The disk was full, say, before it was mountable: then nobody has read the whole archive.
+            facts = self._read_stored(
+                descriptor, partial(Inspection, descriptor.size, inflate=True, making=None)
+            )
+        return facts
 
     def _fill(self, source: Source, descriptor: Descriptor, sink: Sink, ingest: Ingest) -> LayerFacts | None:
         short, size = descriptor.digest.short, descriptor.size

@@ -10,7 +10,7 @@ import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from types import TracebackType
-from typing import Final, Self
+from typing import TYPE_CHECKING, Final, Self
 
 import msgspec
 
@@ -18,10 +18,13 @@ from shale.errors import Denied, Unavailable, Unsupported
 from shale.linux.durable import DiskFull
 from shale.oci.digest import DiffID, Digest
 from shale.oci.platform import Platform, best_match
-from shale.snapshot.layers import Layers
-from shale.snapshot.target import LayerTarget
 from shale.store.database import Transaction
 from shale.store.store import Store
+
+if TYPE_CHECKING:
+    from shale.layer.verify import Counts
+    from shale.snapshot.layers import Layers
+    from shale.snapshot.target import LayerTarget
 
 __all__ = ["LayerMaking", "Mountable"]
 
@@ -36,12 +39,12 @@ class Mountable(msgspec.Struct, frozen=True):
 
     Attributes:
         store: where the blobs go.
-        layers: the mountable layers of the store.
+        layers: gives the mountable layers of the store; asked with the first layer that comes, in its thread.
         machine: what runs here.
     """
 
     store: Store
-    layers: Layers
+    layers: Callable[[], Layers]
     machine: Platform
 
     def runs(self, platform: Platform) -> bool:
@@ -88,7 +91,7 @@ class LayerMaking:
         self.close()
         if self._has_room():
             with suppress(*_OURS):
-                self._target = self._mountable.layers.begin(self._layer, self._check)
+                self._target = self._mountable.layers().begin(self._layer, self._check)
 
     def feed(self, piece: bytes | memoryview) -> None:
         """Take the next bytes of the layer's tar.
@@ -102,15 +105,27 @@ class LayerMaking:
         else:
             self.close()
 
-    def finish(self) -> None:
+    @property
+    def goes_on(self) -> bool:
+        """Whether it is being made: not where this machine cannot, or has no room."""
+        return self._target is not None
+
+    def finish(self) -> Counts | None:
         """Say that the tar is complete.
+
+        Returns:
+            What is in it; None where it was not made to the end.
 
         Raises:
             InvalidTar: as `feed`.
         """
         if self._target is not None:
             with self._alone():
-                self._target.finish()
+                from shale.layer.verify import Counts  # noqa: PLC0415 - not where no layer comes
+
+                built = self._target.finish()
+                return Counts(built.entries, built.content_size)
+        return None
 
     def commit(self, tx: Transaction, diff_id: DiffID) -> None:
         """Keep the layer, where it was made and is wanted.

@@ -30,9 +30,15 @@ class Inspection:
         self._making = making
         if making is not None:
             making.begin()
-        tar = making.feed if making is not None else None
+        # Who makes the layer reads its archive: then that is done once.
+        self._made = making is not None and making.goes_on
         self._reader = (
-            LayerScanner(threads=size >= _LARGE, limit=LayerLimits().inflated(size), tar=tar)
+            LayerScanner(
+                threads=size >= _LARGE,
+                limit=LayerLimits().inflated(size),
+                tar=making.feed if making is not None and self._made else None,
+                count=not self._made,
+            )
             if inflate
             else None
         )
@@ -53,13 +59,16 @@ class Inspection:
             self._failure = error
 
     def facts(self) -> LayerFacts | None:
-        """What the layer is; None where it was not to be inflated."""
+        """What the layer is; None where it was not to be inflated, or who counted could not go on."""
         if self._failure is not None:
             raise self._failure
-        facts = self._reader.result() if self._reader is not None else None
-        if self._making is not None:
-            self._making.finish()
-        return facts
+        if self._reader is None:
+            return None
+        if self._making is None or not self._made:
+            return self._reader.result()
+        self._reader.end()
+        counted = self._making.finish()
+        return self._reader.result(counted) if counted is not None else None
 
     def close(self) -> None:
         """End its threads."""
@@ -119,7 +128,7 @@ class Sink:
         self._inspection = self._inspect()
 
     def facts(self) -> LayerFacts | None:
-        """What the layer is; None where nobody looked."""
+        """What the layer is; None where nobody looked, or not to the end."""
         return self._inspection.facts()
 
     def close(self) -> None:

@@ -111,6 +111,7 @@ class TreeWriter:
             self._fail(problem)
         return Applied(
             entries=self._scan.entries,
+            content_size=self._scan.content_size,
             size=self._entries.size,
             loose=self._entries.loose or self._folders.implied or self._whiteouts.loose,
             notes=self._attributes.notes,

@@ -47,12 +47,14 @@ class Applied:
 
     Attributes:
         entries: of the archive.
+        content_size: bytes of their files, as docker counts the SIZE of an image.
         size: bytes on disk, about: what files store in blocks of 4 KiB, and a block for each folder.
         loose: whether the layer depends on those below it as docs/layers.md says.
         notes: what could not be kept, for a person.
     """
 
     entries: int
+    content_size: int
     size: int
     loose: bool
     notes: tuple[str, ...]

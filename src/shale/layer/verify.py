@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Mapping
 from types import TracebackType
-from typing import Final, Self
+from typing import Final, NamedTuple, Self
 
 import msgspec
 
@@ -18,7 +18,7 @@ from shale.layer.compression import Compression, Decompressor
 from shale.layer.scan import TarScan
 from shale.oci.digest import DiffID
 
-__all__ = ["LayerFacts", "LayerScanner", "TakeTar"]
+__all__ = ["Counts", "LayerFacts", "LayerScanner", "TakeTar"]
 
 TakeTar = Callable[[bytes | memoryview], None]
 """Is given a layer's tar piece by piece, in order; a piece is valid only during the call."""
@@ -47,26 +47,51 @@ class LayerFacts(msgspec.Struct, frozen=True):
     compression: Compression
 
 
-class _Tally:
-    """The DiffID and the totals of uncompressed bytes."""
+class Counts(NamedTuple):
+    """The totals of an archive.
 
-    def __init__(self) -> None:
+    Attributes:
+        entries: how many it has.
+        content_size: bytes of their files, as Docker counts the SIZE of an image.
+    """
+
+    entries: int
+    content_size: int
+
+
+class _Tally:
+    """The DiffID of uncompressed bytes, and their totals where nobody else counts."""
+
+    def __init__(self, *, count: bool) -> None:
         self._hasher = hashlib.sha256()
-        self._scan = TarScan()
+        self._size = 0
+        self._scan = TarScan() if count else None
 
     def take(self, piece: bytes | memoryview) -> None:
         self._hasher.update(piece)
-        self._scan.feed(piece)
+        self._size += len(piece)
+        if self._scan is not None:
+            self._scan.feed(piece)
 
-    def facts(self, compression: Compression) -> LayerFacts:
-        self._scan.close()
+    def facts(self, compression: Compression, counted: Counts | None) -> LayerFacts:
+        if self._scan is not None:
+            self._scan.close()
+            counted = Counts(self._scan.entries, self._scan.content_size)
+        assert counted is not None
         return LayerFacts(
             diff_id=DiffID.from_hasher("sha256", self._hasher),
-            tar_size=self._scan.position,
-            content_size=self._scan.content_size,
-            entries=self._scan.entries,
+            tar_size=self._size,
+            content_size=counted.content_size,
+            entries=counted.entries,
             compression=compression,
         )
+
+
+def _kept(piece: bytes | memoryview) -> bytes:
+    """A piece for later: copied only where somebody could overwrite it."""
+    if isinstance(piece, memoryview) and isinstance(piece.obj, bytes) and len(piece.obj) == piece.nbytes:
+        return piece.obj
+    return bytes(piece)
 
 
 class _Line:
@@ -79,12 +104,12 @@ class _Line:
 
     def _inflate(self, chunk: bytes) -> None:
         for piece in self._decompressor.feed(chunk):
-            kept = bytes(piece)
+            kept = _kept(piece)
             for consumer in self._consuming:
                 consumer.put(kept)
 
     def feed(self, chunk: bytes | memoryview) -> None:
-        self._inflating.put(bytes(chunk))
+        self._inflating.put(_kept(chunk))
 
     def finish(self) -> None:
         """Wait for all that was fed; raise what was wrong with it."""
@@ -109,11 +134,21 @@ class LayerScanner:
         threads: whether to inflate in a second thread and hash in a third; worth it from a MiB on.
         limit: bytes to which the layer may decompress; None for any number.
         tar: is given the tar too, with `threads` in a fourth thread; what it raises comes as from the scanner.
+        count: false where who takes the tar reads the archive anyhow: it is not read here then, and `result`
+            must be told the totals.
     """
 
-    def __init__(self, *, threads: bool = False, limit: int | None = None, tar: TakeTar | None = None) -> None:
+    def __init__(
+        self,
+        *,
+        threads: bool = False,
+        limit: int | None = None,
+        tar: TakeTar | None = None,
+        count: bool = True,
+    ) -> None:
         self._decompressor = Decompressor(limit)
-        self._tally = _Tally()
+        self._ended = False
+        self._tally = _Tally(count=count)
         self._consumers: dict[str, TakeTar] = {"diffid": self._tally.take}
         if tar is not None:
             self._consumers["layer"] = tar
@@ -146,20 +181,34 @@ class LayerScanner:
         for piece in self._decompressor.feed(chunk):
             self._pass_on(piece)
 
-    def result(self) -> LayerFacts:
-        """Say that the blob has ended, and what the layer is.
+    def end(self) -> None:
+        """Say that the blob has ended: who takes the tar has got all of it afterwards. Once is enough.
 
         Raises:
             CorruptStream: it ended inside the compressed stream.
-            TruncatedTar: it ended inside the archive.
             InvalidTar: see `feed`.
         """
+        if self._ended:
+            return
         if self._line is not None:
             self._line.finish()
         held = self._decompressor.close()
         if held:
             self._pass_on(held)
-        return self._tally.facts(self._decompressor.compression)
+        self._ended = True
+
+    def result(self, counted: Counts | None = None) -> LayerFacts:
+        """Say that the blob has ended, and what the layer is.
+
+        Args:
+            counted: the totals, where they are not counted here.
+
+        Raises:
+            CorruptStream, InvalidTar: see `end`.
+            TruncatedTar: it ended inside the archive.
+        """
+        self.end()
+        return self._tally.facts(self._decompressor.compression, counted)
 
     def _pass_on(self, piece: bytes | memoryview) -> None:
         for consume in self._consumers.values():

@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import os
 import time
-from dataclasses import dataclass
 from pathlib import Path
+
+import msgspec
 
 __all__ = ["ProcessIdentity", "boot_id", "boot_time", "current_process", "is_alive", "process_of"]
 
 
-@dataclass(frozen=True, slots=True)
-class ProcessIdentity:
+class ProcessIdentity(msgspec.Struct, frozen=True):
     """One process, for as long as the machine's history lasts.
 
     Attributes:

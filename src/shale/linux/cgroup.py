@@ -14,10 +14,11 @@ import signal
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 from typing import Final
+
+import msgspec
 
 from shale.errors import Conflict
 
@@ -50,8 +51,7 @@ class CgroupMode(StrEnum):
     NONE = "none"
 
 
-@dataclass(frozen=True, slots=True)
-class Hierarchy:
+class Hierarchy(msgspec.Struct, frozen=True):
     """One tree.
 
     Attributes:
@@ -67,8 +67,7 @@ class Hierarchy:
     own: str
 
 
-@dataclass(frozen=True, slots=True)
-class Placement:
+class Placement(msgspec.Struct, frozen=True):
     """Where a container's group is.
 
     Attributes:
@@ -82,8 +81,7 @@ class Placement:
     note: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Cgroups:
+class Cgroups(msgspec.Struct, frozen=True):
     """The trees of this machine, as this process sees them."""
 
     hierarchies: tuple[Hierarchy, ...]

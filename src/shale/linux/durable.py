@@ -18,6 +18,7 @@ __all__ = [
     "DiskFull",
     "NoPermission",
     "StorageFailure",
+    "begin_writing",
     "disk_errors",
     "make_folder",
     "sync_folder",
@@ -26,6 +27,7 @@ __all__ = [
 
 _FULL: Final = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 _FORBIDDEN: Final = (errno.EACCES, errno.EPERM, errno.EROFS)
+_WRITE: Final = 2
 _BROKEN: Final = (errno.EIO, errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ESTALE)
 
 
@@ -73,6 +75,22 @@ def disk_errors(doing: str) -> Iterator[None]:
 def sync_folder(folder: int) -> None:
     """Make the names in an open folder durable."""
     os.fsync(folder)
+
+
+def begin_writing(file: int, offset: int, length: int) -> None:
+    """Have the kernel begin to write a part of a file, so that a sync at the end waits for less.
+
+    Promises nothing, and changes nothing of what a later sync says (sync_file_range(2)).
+
+    Args:
+        file: descriptor, open for writing.
+        offset: of the part, bytes.
+        length: of the part.
+    """
+    from shale.linux.syscall import library  # noqa: PLC0415 - only for what is large
+
+    with suppress(OSError):
+        library("sync_file_range", file, offset, length, _WRITE)
 
 
 def make_folder(parent: int, name: str, *, mode: int = 0o700, durable: bool = True) -> int:

@@ -6,17 +6,17 @@ Specification: user_namespaces(7), subuid(5), newuidmap(1).
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
+
+import msgspec
 
 __all__ = ["IdRange", "IdTable", "parse_subordinate", "parse_table", "read_tables", "table_for"]
 
 _EVERYTHING: Final = 2**32 - 1
 
 
-@dataclass(frozen=True, slots=True)
-class IdRange:
+class IdRange(msgspec.Struct, frozen=True):
     """Neighbouring ids: `count` of them, from `inside` in the namespace, known as `outside` and on outside."""
 
     inside: int
@@ -24,8 +24,7 @@ class IdRange:
     count: int
 
 
-@dataclass(frozen=True, slots=True)
-class IdTable:
+class IdTable(msgspec.Struct, frozen=True):
     """All ids of a kind (users or groups) that a user namespace has."""
 
     ranges: tuple[IdRange, ...]

@@ -14,8 +14,9 @@ import errno
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import Final
+
+import msgspec
 
 from shale.linux.fscontext import FilesystemContext
 from shale.linux.mounterrors import MountLimit, MountRefused, mount_errors
@@ -35,8 +36,7 @@ _NO_DEVICES: Final = 4
 _MERGED: Final = "merged"
 
 
-@dataclass(frozen=True, slots=True)
-class Overlay:
+class Overlay(msgspec.Struct, frozen=True):
     """What to mount: descriptors of directories, lowers topmost first; `upper` and `work` both or neither."""
 
     lowers: Sequence[int]

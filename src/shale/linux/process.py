@@ -13,8 +13,9 @@ import subprocess
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack, suppress
-from dataclasses import dataclass, field
 from typing import IO, Final
+
+import msgspec
 
 from shale.errors import Denied, Exhausted, NotFound, Unavailable
 
@@ -52,8 +53,7 @@ class OutputTooLong(Exhausted):
     """The program wrote more than it may, and was killed."""
 
 
-@dataclass(frozen=True, slots=True)
-class Completed:
+class Completed(msgspec.Struct, frozen=True):
     """A program that ended.
 
     Attributes:
@@ -63,8 +63,11 @@ class Completed:
     """
 
     status: int
-    output: bytes = field(repr=False)
-    errors: bytes = field(repr=False)
+    output: bytes
+    errors: bytes
+
+    def __repr__(self) -> str:
+        return f"Completed(status={self.status})"
 
 
 def find_program(name: str, env: Mapping[str, str]) -> str:

@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
@@ -67,8 +66,7 @@ class Prepared(msgspec.Struct, frozen=True):
     notes: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class BundleRequest:
+class BundleRequest(msgspec.Struct, frozen=True):
     """One container that is to start.
 
     Attributes:

@@ -16,13 +16,13 @@ import errno
 import json
 import os
 import re
-import shutil
 import signal
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
+
+import msgspec
 
 from shale.linux.cgroup import read_cgroups, remove_cgroup
 from shale.linux.durable import disk_errors
@@ -52,8 +52,7 @@ _NOT_FOUND: Final = re.compile(
 _NOT_EXECUTABLE: Final = re.compile(r"permission denied|not a directory|is a directory|exec format error")
 
 
-@dataclass(frozen=True, slots=True)
-class Program:
+class Program(msgspec.Struct, frozen=True):
     """A program that was found.
 
     Attributes:
@@ -108,6 +107,8 @@ class OciRuntime:
         The program is asked first, unless it has forgotten the container already; what it leaves, because it
         was killed at a bad moment or its state was lost in a power cut, goes without it.
         """
+        import shutil  # noqa: PLC0415 - hardly ever asked for
+
         known = (state / container).is_dir()
         done = self._do(state, ["delete", "--force", container]) if known else None
         users, _ = read_tables()

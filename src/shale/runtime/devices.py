@@ -9,8 +9,9 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from typing import Any, Final
+
+import msgspec
 
 from shale.errors import Invalid, NotFound
 from shale.runtime.wishes import DeviceWish
@@ -30,8 +31,7 @@ class InvalidDevice(Invalid):
     """What was named as a device is none."""
 
 
-@dataclass(frozen=True, slots=True)
-class Device:
+class Device(msgspec.Struct, frozen=True):
     """One device node for a container.
 
     Attributes:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
+
+import msgspec
 
 from shale.errors import Conflict
 
@@ -30,8 +31,7 @@ class CommandNotExecutable(RuntimeFailed):
     """What a container should run is there and no program that can be started; docker answers 126."""
 
 
-@dataclass(frozen=True, slots=True)
-class Streams:
+class Streams(msgspec.Struct, frozen=True):
     """Descriptors for a container's standard input, output and errors; they stay the caller's."""
 
     stdin: int

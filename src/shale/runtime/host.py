@@ -9,9 +9,10 @@ import glob
 import os
 import re
 import resource
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
+
+import msgspec
 
 from shale.linux.cgroup import Cgroups, read_cgroups
 from shale.linux.idmap import IdTable, read_tables
@@ -25,8 +26,7 @@ _VERSION: Final = re.compile(r"([0-9]+)\.([0-9]+)")
 _SYSCTLS: Final = ("net.ipv4.ping_group_range", "net.ipv4.ip_unprivileged_port_start")
 
 
-@dataclass(frozen=True, slots=True)
-class Host:
+class Host(msgspec.Struct, frozen=True):
     """The machine, from where this process stands.
 
     Attributes:
@@ -49,7 +49,7 @@ class Host:
     groups: IdTable
     cgroups: Cgroups
     open_files: int
-    sysctls: frozenset[str] = field(default=frozenset(_SYSCTLS))
+    sysctls: frozenset[str] = msgspec.field(default=frozenset(_SYSCTLS))
     drops_groups: bool = True
     throttles: tuple[str, ...] = ()
 

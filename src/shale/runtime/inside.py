@@ -13,9 +13,10 @@ import stat
 from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from enum import Enum
 from typing import Final
+
+import msgspec
 
 from shale.errors import Invalid
 from shale.linux.durable import disk_errors
@@ -40,8 +41,7 @@ class Kind(Enum):
     FILE = "a file"
 
 
-@dataclass(frozen=True, slots=True)
-class Spot:
+class Spot(msgspec.Struct, frozen=True):
     """A place that is there now.
 
     Attributes:
@@ -52,7 +52,7 @@ class Spot:
 
     descriptor: int
     path: bytes
-    made: tuple[bytes, ...] = field(default=())
+    made: tuple[bytes, ...] = msgspec.field(default=())
 
 
 @contextmanager

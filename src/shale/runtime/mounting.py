@@ -13,8 +13,9 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Final
+
+import msgspec
 
 from shale.errors import Invalid, NotFound
 from shale.linux.durable import disk_errors
@@ -40,8 +41,7 @@ class SourceMissing(NotFound):
     """The source of a bind mount is not on the host."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Sorted:
+class _Sorted(msgspec.Struct, frozen=True):
     target: str
     wish: MountWish
 

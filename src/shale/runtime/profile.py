@@ -10,14 +10,14 @@ Names are those of all processors; a runtime passes over the ones that its own p
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Final
+
+import msgspec
 
 __all__ = ["ARCHITECTURES", "PROFILE", "Argument", "Profile", "Rule"]
 
 
-@dataclass(frozen=True, slots=True)
-class Argument:
+class Argument(msgspec.Struct, frozen=True):
     """A condition on one argument of a call.
 
     Attributes:
@@ -33,8 +33,7 @@ class Argument:
     value_two: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Rule:
+class Rule(msgspec.Struct, frozen=True):
     """Some calls, what to do with them, and when the rule holds at all.
 
     Attributes:
@@ -62,8 +61,7 @@ class Rule:
     before_kernel: tuple[int, int] | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Profile:
+class Profile(msgspec.Struct, frozen=True):
     """A whole profile.
 
     Attributes:

@@ -9,12 +9,10 @@ from __future__ import annotations
 
 import os
 import re
-import shutil
 import signal
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -88,8 +86,7 @@ class Verdict(msgspec.Struct, frozen=True):
         return f"{self.name} {self.version}: {self.reason}"
 
 
-@dataclass(frozen=True, slots=True)
-class Selection:
+class Selection(msgspec.Struct, frozen=True):
     """The program that is used, and what was wrong with those before it in the list."""
 
     driver: OciRuntime
@@ -203,6 +200,8 @@ def _run_tiny(driver: OciRuntime, root: Path, environ: Mapping[str, str]) -> Non
 @contextmanager
 def _room(root: Path, host: Host) -> Iterator[Path]:
     """A folder for the test below the store's root, with the tiny program in its root file system."""
+    import shutil  # noqa: PLC0415 - as above
+
     folder = root / f".runtime-test-{os.urandom(4).hex()}"
     try:
         with disk_errors(f"making {folder}"):

@@ -9,8 +9,9 @@ Specification: runtime-spec config.md, config-linux.md.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import Any, Final
+
+import msgspec
 
 from shale.linux.cgroup import CgroupMode, Placement
 from shale.runtime.capabilities import capability_sets
@@ -38,8 +39,7 @@ _MASKED: Final = (
 _READ_ONLY: Final = ("/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger")
 
 
-@dataclass(frozen=True, slots=True)
-class LateMount:
+class LateMount(msgspec.Struct, frozen=True):
     """A bind or tmpfs below a folder that the runtime mounts itself.
 
     Attributes:
@@ -55,8 +55,7 @@ class LateMount:
     options: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Subject:
+class Subject(msgspec.Struct, frozen=True):
     """One container, with everything looked up.
 
     Attributes:
@@ -82,8 +81,8 @@ class Subject:
     capabilities: frozenset[str]
     seccomp: dict[str, Any] | None
     placement: Placement
-    devices: list[Device] = field(default_factory=list)
-    late_mounts: list[LateMount] = field(default_factory=list)
+    devices: list[Device] = msgspec.field(default_factory=list)
+    late_mounts: list[LateMount] = msgspec.field(default_factory=list)
 
 
 def make_spec(subject: Subject, host: Host) -> dict[str, Any]:

@@ -7,8 +7,9 @@ Specification: elf(5), syscall(2).
 from __future__ import annotations
 
 import struct
-from dataclasses import dataclass
 from typing import Final
+
+import msgspec
 
 from shale.errors import Unsupported
 
@@ -25,8 +26,7 @@ class UnknownProcessor(Unsupported):
     """The instructions of this processor are not known here."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Processor:
+class _Processor(msgspec.Struct, frozen=True):
     """How a processor's programs look.
 
     Attributes:

@@ -15,8 +15,9 @@ import os
 import re
 import stat
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from typing import Final
+
+import msgspec
 
 from shale.errors import Exhausted, Invalid, NotFound
 from shale.linux.beneath import open_beneath
@@ -49,8 +50,7 @@ class AccountsTooLong(Exhausted):
     """The image's /etc/passwd or /etc/group is longer than any that is used."""
 
 
-@dataclass(frozen=True, slots=True)
-class ContainerUser:
+class ContainerUser(msgspec.Struct, frozen=True):
     """The numbers of a process.
 
     Attributes:
@@ -67,24 +67,21 @@ class ContainerUser:
     home: str
 
 
-@dataclass(frozen=True, slots=True)
-class Accounts:
+class Accounts(msgspec.Struct, frozen=True):
     """An image's files of users and groups; empty where it has none."""
 
     passwd: bytes = b""
     group: bytes = b""
 
 
-@dataclass(frozen=True, slots=True)
-class _Account:
+class _Account(msgspec.Struct, frozen=True):
     name: str
     uid: int
     gid: int
     home: str
 
 
-@dataclass(frozen=True, slots=True)
-class _Group:
+class _Group(msgspec.Struct, frozen=True):
     name: str
     gid: int
     members: frozenset[str]

@@ -18,7 +18,7 @@ Reading order:
 - `tree`: layers as folders; `treefolder`, `treebuilder`, `treelist` (what they must look like), `treecheck`
   (whether they do)
 - `copying`: neither; chains written out, `treecopy` (trees copied)
-- `probe`: which of these works here
+- `probe` and `trial`: which of these works here
 - what a store has: `target` (a layer on its way), `blobtar` (its tar, out of its blob), `layers`, `corrections`
   (those of its chains), `snapshots` (stacked), `copied` (where nothing can be)
 """

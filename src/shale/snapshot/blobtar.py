@@ -4,30 +4,41 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from io import BufferedReader, RawIOBase
-from typing import TYPE_CHECKING, BinaryIO, Final
+from typing import TYPE_CHECKING, BinaryIO, Final, Protocol
 
 from shale.layer.compression import Decompressor
 from shale.layer.frames import PIECE, CorruptStream
 from shale.layer.limits import LayerLimits
-from shale.layer.verify import LayerFacts, LayerScanner, TakeTar
+from shale.layer.verify import Counts, LayerFacts, LayerScanner
 from shale.oci.digest import Digest
+from shale.snapshot.form import Built
 from shale.store.blobs import BlobDamaged, Blobs
 
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
 
-__all__ = ["open_tar", "scan_blob"]
+__all__ = ["TarReader", "open_tar", "scan_blob"]
 
 _READ: Final = 256 * 1024
 
 
-def scan_blob(blobs: Blobs, digest: Digest, tar: TakeTar, check: Callable[[], None]) -> LayerFacts:
+class TarReader(Protocol):
+    """Reads the tar of a layer."""
+
+    def feed(self, piece: bytes | memoryview, /) -> None:
+        """Take the next bytes, perhaps in a thread of its own; what it raises is raised by `scan_blob`."""
+
+    def finish(self) -> Built:
+        """Say that all have come."""
+
+
+def scan_blob(blobs: Blobs, digest: Digest, reader: TarReader, check: Callable[[], None]) -> LayerFacts:
     """Read a layer once: hand out its tar, and say what it is.
 
     Args:
         blobs: where it is.
         digest: which.
-        tar: is given the tar, perhaps in a thread of its own; what it raises is raised here.
+        reader: is given the tar, and counts what is in it.
         check: called often; it may raise to stop.
 
     Raises:
@@ -38,12 +49,17 @@ def scan_blob(blobs: Blobs, digest: Digest, tar: TakeTar, check: Callable[[], No
     """
     buffer = memoryview(bytearray(_READ))
     limit = LayerLimits().inflated(blobs.size(digest))
-    with blobs.open(digest) as blob, LayerScanner(threads=True, limit=limit, tar=tar) as scanner:
+    with (
+        blobs.open(digest) as blob,
+        LayerScanner(threads=True, limit=limit, tar=reader.feed, count=False) as scanner,
+    ):
         try:
             while count := blob.readinto(buffer):  # type: ignore[attr-defined]  # BinaryIO lacks it
                 check()
                 scanner.feed(buffer[:count])
-            return scanner.result()
+            scanner.end()
+            built = reader.finish()
+            return scanner.result(Counts(built.entries, built.content_size))
         except CorruptStream as error:
             raise BlobDamaged(digest, error.message) from error
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
-from typing import BinaryIO
+from typing import TYPE_CHECKING, TypeAlias
 
 from shale.errors import NotFound
 from shale.oci.digest import ChainID, DiffID
@@ -17,10 +17,12 @@ from shale.snapshot.layers import Check, LayerKey, Layers
 from shale.store.store import Store
 from shale.store.unpacked import Correction
 
+if TYPE_CHECKING:
+    from shale.snapshot.entries import OpenTar
+
 __all__ = ["Correct", "Corrections"]
 
-OpenTar = Callable[[], BinaryIO]
-Correct = Callable[[Sequence[OpenTar], Sequence[bool]], Iterable[bytes] | None]
+Correct: TypeAlias = "Callable[[Sequence[OpenTar], Sequence[bool]], Iterable[bytes] | None]"
 """From the tars of a chain, bottom first, and which of them are loose, the correcting layer's tar in pieces;
 None where none is needed."""
 

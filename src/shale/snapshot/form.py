@@ -33,6 +33,7 @@ class Built(msgspec.Struct, frozen=True):
     Attributes:
         size: bytes that it takes on disk.
         entries: of the tar.
+        content_size: bytes of their files, as docker counts the SIZE of an image.
         loose: whether the layer depends on those below it in a way that overlay does not know: it has
             entries in folders that it does not itself describe, or hard links to files that it does not
             itself contain. Then a chain with it may need a correcting layer.
@@ -41,6 +42,7 @@ class Built(msgspec.Struct, frozen=True):
 
     size: int
     entries: int
+    content_size: int
     loose: bool
     notes: tuple[str, ...] = msgspec.field(default=())
 

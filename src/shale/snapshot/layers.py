@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from threading import Event
-from typing import BinaryIO, Final, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, BinaryIO, Final, Protocol, runtime_checkable
 
 import msgspec
 
@@ -20,12 +20,14 @@ from shale.errors import Cancelled, NotFound, ShaleError
 from shale.linux.boot import boot_id
 from shale.oci.digest import ChainID, DiffID, Digest, chain_ids
 from shale.snapshot.form import LayerDamaged, LayerForm
-from shale.snapshot.target import LayerTarget
 from shale.store.blobs import BlobDamaged
 from shale.store.content import LayerRecord
 from shale.store.layerfiles import layer_name
 from shale.store.store import Store
 from shale.store.unpacked import UnpackedLayer
+
+if TYPE_CHECKING:
+    from shale.snapshot.target import LayerTarget
 
 __all__ = ["LayerKey", "Layers"]
 
@@ -96,6 +98,8 @@ class Layers:
         return self._begin(f"chain-{chain.encoded}", check)
 
     def _begin(self, key: str, check: Check) -> LayerTarget:
+        from shale.snapshot.target import LayerTarget  # noqa: PLC0415 - not where all layers are here
+
         workplace = self._store.layers.workplace(key, waiting=check)
         try:
             return LayerTarget(self._form, self._store.layers, self._store.unpacked, workplace, self._boot)
@@ -186,8 +190,7 @@ class Layers:
         with self.begin(layer.digest, check) as target:
             if self.usable([layer.diff_id]):
                 return  # somebody else has made it while we waited
-            facts = scan_blob(self._store.blobs, layer.digest, target.feed, check)
-            target.finish()
+            facts = scan_blob(self._store.blobs, layer.digest, target, check)
             if facts.diff_id != layer.diff_id:
                 raise BlobDamaged(layer.digest, f"it unpacks to {facts.diff_id}, not to {layer.diff_id}")
             record = LayerRecord(layer.digest, facts.diff_id, facts.tar_size, facts.content_size)

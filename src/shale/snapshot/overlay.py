@@ -11,8 +11,9 @@ import os
 import stat
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import dataclass, field
 from typing import Final
+
+import msgspec
 
 from shale.errors import Unsupported
 from shale.linux.durable import disk_errors
@@ -35,15 +36,14 @@ class TooManyLayers(Unsupported):
         )
 
 
-@dataclass(frozen=True, slots=True)
-class _Root:
+class _Root(msgspec.Struct, frozen=True):
     """What a layer says of the root; the default is what one has that says nothing."""
 
     mode: int = 0o755
     uid: int = 0
     gid: int = 0
     mtime: int = 0
-    xattrs: Mapping[bytes, bytes] = field(default_factory=dict)
+    xattrs: Mapping[bytes, bytes] = msgspec.field(default_factory=dict)
 
 
 class Stack:

@@ -8,34 +8,27 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Sequence
-from contextlib import ExitStack, suppress
-from dataclasses import dataclass
+from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
+
+import msgspec
 
 from shale.errors import ShaleError
 from shale.linux.boot import boot_id
 from shale.linux.durable import write_file
-from shale.linux.removal import remove_tree
 from shale.snapshot.form import LayerForm
-from shale.snapshot.overlay import stack_of
 from shale.version import shale_version
 
 __all__ = ["Candidate", "Verdict", "probe"]
 
 _FILE: Final = "forms.json"
 _LARGEST: Final = 64 * 1024
-_FOLDER: Final = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _COPYING: Final = "copying"
 
 
-class FormFails(ShaleError):
-    """A form does not do what it should."""
-
-
-@dataclass(frozen=True, slots=True)
-class Candidate:
+class Candidate(msgspec.Struct, frozen=True):
     """A form that may work.
 
     Attributes:
@@ -52,8 +45,7 @@ class Candidate:
         return self.form.name
 
 
-@dataclass(frozen=True, slots=True)
-class Verdict:
+class Verdict(msgspec.Struct, frozen=True):
     """Which form is used, and why.
 
     Attributes:
@@ -70,12 +62,12 @@ class Verdict:
         return self.chosen.form.name if self.chosen else _COPYING
 
 
-def probe(root: int, candidates: Sequence[Candidate]) -> Verdict:
+def probe(root: int, candidates: Iterable[Candidate]) -> Verdict:
     """Find the first form that works, or remember which did.
 
     Args:
         root: descriptor of the store's root.
-        candidates: the best one first.
+        candidates: the best one first; gone through twice where nothing is remembered.
 
     Raises:
         DiskFull, StorageFailure: the disk.
@@ -104,7 +96,7 @@ def _lines(path: str) -> list[str]:
     return Path(path).read_text(encoding="ascii").splitlines()
 
 
-def _remembered(root: int, key: list[str], candidates: Sequence[Candidate]) -> Verdict | None:
+def _remembered(root: int, key: list[str], candidates: Iterable[Candidate]) -> Verdict | None:
     """The answer of before, if there is one and nothing has changed."""
     try:
         file = os.open(_FILE, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=root)
@@ -123,13 +115,16 @@ def _remembered(root: int, key: list[str], candidates: Sequence[Candidate]) -> V
     return next((Verdict(one, reason) for one in candidates if one.name == name), None)
 
 
-def _try_all(root: int, candidates: Sequence[Candidate]) -> Verdict:
+def _try_all(root: int, candidates: Iterable[Candidate]) -> Verdict:
+    from shale.linux.removal import remove_tree  # noqa: PLC0415 - the answer is nearly always remembered
+    from shale.snapshot.trial import try_form  # noqa: PLC0415 - as above
+
     failures: list[str] = []
     for candidate in candidates:
         name = f".probe-{os.urandom(8).hex()}"
         try:
             os.mkdir(name, 0o700, dir_fd=root)
-            _try(root, name, candidate)
+            try_form(root, name, candidate.form, user=candidate.user)
         except (ShaleError, OSError) as failure:
             problem = failure.message if isinstance(failure, ShaleError) else str(failure.strerror)
             failures.append(f"{candidate.name} does not work here: {problem}")
@@ -139,57 +134,3 @@ def _try_all(root: int, candidates: Sequence[Candidate]) -> Verdict:
             with suppress(OSError):
                 remove_tree(root, name)
     return Verdict(None, "; ".join(["nothing can be mounted here, so files are copied", *failures]))
-
-
-def _try(root: int, name: str, candidate: Candidate) -> None:
-    """Make two layers, look at them, and change something.
-
-    Raises:
-        ShaleError, OSError: what does not work.
-    """
-    with ExitStack() as held:
-
-        def keep(descriptor: int) -> int:
-            held.callback(os.close, descriptor)
-            return descriptor
-
-        folder = keep(os.open(name, _FOLDER, dir_fd=root))
-        lowers: list[int] = []
-        for number, tar in enumerate(_layers()):
-            builder = candidate.form.builder(folder, f"layer{number}")
-            held.callback(builder.close)
-            builder.feed(tar)
-            builder.finish()
-            lowers.insert(0, keep(candidate.form.open(folder, f"layer{number}")))
-        stack = stack_of(lowers, user=candidate.user)
-        view = keep(stack.view())
-        if _names(view) != ["kept"] or _names(view, "kept") != ["new"]:
-            raise FormFails("files that were removed are still there")
-        for part in ("upper", "work"):
-            os.mkdir(part, dir_fd=folder)
-        upper, work = (keep(os.open(part, _FOLDER, dir_fd=folder)) for part in ("upper", "work"))
-        changing = keep(stack.mount(upper, work))
-        os.unlink("kept/new", dir_fd=changing)
-        if _names(changing, "kept") or _names(view, "kept") != ["new"]:
-            raise FormFails("changes do not stay where they should")
-
-
-def _names(folder: int, below: str = ".") -> list[str]:
-    opened = os.open(below, _FOLDER, dir_fd=folder)
-    try:
-        return sorted(os.listdir(opened))
-    finally:
-        os.close(opened)
-
-
-def _layers() -> Sequence[bytes]:
-    """The tars of two layers: the second removes two files of the first, and has one of its own."""
-    from shale.layer.entry import TreeEntry  # noqa: PLC0415 - not where the answer is remembered
-    from shale.layer.header import DIRECTORY  # noqa: PLC0415 - as above
-    from shale.layer.writer import END, header_of  # noqa: PLC0415 - as above
-
-    def tar(folder: bytes, *files: bytes) -> bytes:
-        entries = [TreeEntry(folder, DIRECTORY, 0o755), *(TreeEntry(name, mode=0o644) for name in files)]
-        return b"".join([*map(header_of, entries), END])
-
-    return tar(b"kept", b"kept/old", b"gone"), tar(b"kept", b".wh.gone", b"kept/.wh.old", b"kept/new")

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import Protocol
+
+import msgspec
 
 from shale.oci.digest import ChainID
 from shale.snapshot.corrections import Corrections
@@ -28,8 +29,7 @@ StackOf = Callable[[Sequence[int]], Stack]
 """Stacks the roots of layers, topmost first; the descriptors stay the caller's."""
 
 
-@dataclass(frozen=True, slots=True)
-class Snapshot:
+class Snapshot(msgspec.Struct, frozen=True):
     """The layers of an image, held open.
 
     Attributes:

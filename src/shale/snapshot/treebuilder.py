@@ -72,7 +72,7 @@ class TreeBuilder:
             self._held.close()
             os.rename(self._new, self._name, src_dir_fd=self._folder, dst_dir_fd=self._folder)
         self._new = ""
-        return Built(size, applied.entries, applied.loose, applied.notes)
+        return Built(size, applied.entries, applied.content_size, applied.loose, applied.notes)
 
     def close(self) -> None:
         """See `LayerBuilder`."""

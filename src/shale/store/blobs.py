@@ -44,16 +44,19 @@ class BlobDamaged(Corrupt):
 class Blobs:
     """The content of the store, by digest. Safe to use from threads and from many processes."""
 
-    def __init__(self, root: int) -> None:
+    def __init__(self, root: int, *, durable: bool = True) -> None:
         """Open the blobs below a root.
 
         Args:
             root: descriptor of the store's folder; it stays the caller's.
+            durable: whether folders that are missing are made durable at once; else call `sync_folders`.
         """
         self._root = root
         with disk_errors("opening the store's blobs"):
-            self._folder = make_folder(root, "blobs")
-            self._algorithms = {name: make_folder(self._folder, name) for name in ("sha256", "sha512")}
+            self._folder = make_folder(root, "blobs", durable=durable)
+            self._algorithms = {
+                name: make_folder(self._folder, name, durable=durable) for name in ("sha256", "sha512")
+            }
 
     def close(self) -> None:
         """Let go of the folders."""

@@ -22,13 +22,15 @@ from typing import Final, Self
 import msgspec
 
 from shale.errors import Corrupt, ShaleError
-from shale.linux.durable import disk_errors, write_file
+from shale.linux.durable import begin_writing, disk_errors, write_file
 from shale.oci.digest import Digest, Hasher
 from shale.store.blobs import Blobs
 
 __all__ = ["DigestMismatch", "Ingest", "IngestNote", "SizeMismatch"]
 
 _READ: Final = 1024 * 1024
+_STEP: Final = 8 * 1024 * 1024
+"""Bytes that are sent to the disk at a time while more are coming: the sync at the end waits for the rest."""
 
 
 class DigestMismatch(Corrupt):
@@ -76,6 +78,7 @@ class Ingest:
         self._hasher: Hasher = self._new_hasher()
         self.offset = 0
         """Bytes written and hashed so far."""
+        self._begun = 0
 
     def __enter__(self) -> Self:
         return self
@@ -148,6 +151,9 @@ class Ingest:
                 written = os.write(self._data, view)
                 self.offset += written
                 view = view[written:]
+        if self.offset - self._begun >= _STEP:
+            begin_writing(self._data, self._begun, self.offset - self._begun)
+            self._begun = self.offset
 
     def restart(self) -> None:
         """Forget all bytes: the other side starts over."""
@@ -155,7 +161,7 @@ class Ingest:
             os.ftruncate(self._data, 0)
             os.lseek(self._data, 0, os.SEEK_SET)
         self._hasher = self._new_hasher()
-        self.offset = 0
+        self.offset = self._begun = 0
 
     @property
     def digest(self) -> Digest:

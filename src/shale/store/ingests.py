@@ -40,16 +40,17 @@ def ingest_key(digest: Digest) -> str:
 class Ingests:
     """All transfers under way in one store."""
 
-    def __init__(self, root: int, blobs: Blobs) -> None:
+    def __init__(self, root: int, blobs: Blobs, *, durable: bool = True) -> None:
         """Open the ingests below a root.
 
         Args:
             root: descriptor of the store's folder; it stays the caller's.
             blobs: where commits go.
+            durable: whether the folder, where it is missing, is made durable at once.
         """
         self._blobs = blobs
         with disk_errors("opening the store's ingests"):
-            self._folder = make_folder(root, "ingest")
+            self._folder = make_folder(root, "ingest", durable=durable)
 
     def close(self) -> None:
         """Let go of the folder."""

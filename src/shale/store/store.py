@@ -114,14 +114,15 @@ def open_store(root: str | os.PathLike[str]) -> Iterator[Store]:
     with ExitStack() as stack:
         folder = _open_root(root)
         stack.callback(os.close, folder)
-        blobs = Blobs(folder)
+        path = os.path.join(root, DATABASE)
+        old = os.path.exists(path)
+        blobs = Blobs(folder, durable=old)
         stack.callback(blobs.close)
-        ingests = Ingests(folder, blobs)
+        ingests = Ingests(folder, blobs, durable=old)
         stack.callback(ingests.close)
         layers = LayerFiles(folder)
         stack.callback(layers.close)
-        path = os.path.join(root, DATABASE)
-        if not os.path.exists(path):
+        if not old:
             # The database comes last: where it is, the folders are durable. Whoever does not find it cannot
             # know whether the one who made the folders lived to sync them.
             blobs.sync_folders()

@@ -6,10 +6,10 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from shale.container.containers import Containers
 from shale.container.folders import ContainerBusy, Folders
@@ -56,7 +56,7 @@ def sleeper() -> Iterator[ProcessIdentity]:
 
 def record(**values: object) -> ContainerRecord:
     made = ContainerRecord(new_id(), "", "busybox", IMAGE, time.time(), ContainerSpec())
-    return replace(made, **values)  # type: ignore[arg-type]
+    return replace(made, **values)
 
 
 def add(containers: Containers, **values: object) -> ContainerRecord:

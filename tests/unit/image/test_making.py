@@ -62,7 +62,8 @@ def store(tmp_path: Path) -> Iterator[Store]:
 
 
 def pull(store: Store, form: FakeForm, server: Server, machine: Platform = MACHINE) -> None:
-    mountable = Mountable(store, Layers(store, form), machine)
+    layers = Layers(store, form)
+    mountable = Mountable(store, lambda: layers, machine)
     Puller(store, silent, Cancellation(), mountable=lambda: mountable).pull(server, NAME, None, "pull")
 
 

@@ -1,11 +1,12 @@
 from __future__ import annotations
 
-import dataclasses
 import os
 import subprocess
 import sys
 import time
 from pathlib import Path
+
+from msgspec.structs import replace
 
 from shale.linux.boot import ProcessIdentity, boot_id, current_process, is_alive
 
@@ -19,15 +20,15 @@ def test_this_process_is_alive() -> None:
 
 def test_another_start_time_is_another_process() -> None:
     mine = current_process()
-    assert is_alive(dataclasses.replace(mine, started=mine.started - 1)) is False
+    assert is_alive(replace(mine, started=mine.started - 1)) is False
 
 
 def test_another_boot_is_over() -> None:
-    assert is_alive(dataclasses.replace(current_process(), boot="another", namespace=1)) is False
+    assert is_alive(replace(current_process(), boot="another", namespace=1)) is False
 
 
 def test_another_namespace_cannot_be_seen() -> None:
-    assert is_alive(dataclasses.replace(current_process(), namespace=1)) is None
+    assert is_alive(replace(current_process(), namespace=1)) is None
 
 
 def test_a_process_that_has_ended_is_dead_even_before_it_is_waited_for() -> None:

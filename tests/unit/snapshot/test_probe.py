@@ -55,7 +55,7 @@ class Nothing:
         """Nothing is kept."""
 
     def finish(self) -> Built:
-        return Built(0, 0, loose=False)
+        return Built(0, 0, 0, loose=False)
 
     def close(self) -> None:
         """Nothing is held."""

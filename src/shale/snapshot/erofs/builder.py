@@ -32,9 +32,9 @@ class LayerModel:
         self._scan = TarScan(self._entry)
 
     @property
-    def entries(self) -> int:
-        """Of the tar so far."""
-        return self._scan.entries
+    def counts(self) -> tuple[int, int]:
+        """The entries of the tar so far, and the bytes of their files."""
+        return self._scan.entries, self._scan.content_size
 
     def feed(self, piece: bytes | memoryview) -> None:
         """Take the next bytes of the tar.
@@ -104,7 +104,7 @@ class ErofsBuilder:
         image.finish(model.finish(image.read_tar, image.write))
         os.close(self._file)
         self._file = -1
-        return Built(image.size, model.entries, model.tree.loose, model.tree.notes)
+        return Built(image.size, *model.counts, model.tree.loose, model.tree.notes)
 
     def close(self) -> None:
         """See `LayerBuilder`."""

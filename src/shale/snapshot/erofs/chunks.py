@@ -10,8 +10,9 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from typing import Final
+
+import msgspec
 
 from shale.layer.sparse import Extent
 from shale.snapshot.erofs.layout import BLOCK
@@ -26,8 +27,7 @@ _HOLE: Final = b"\xff\xff\xff\xff"
 _PIECE: Final = 1 << 20
 
 
-@dataclass(frozen=True, slots=True)
-class ChunkPlan:
+class ChunkPlan(msgspec.Struct, frozen=True):
     """How a sparse file is cut.
 
     Attributes:

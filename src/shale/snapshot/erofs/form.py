@@ -11,7 +11,6 @@ from shale.linux.durable import disk_errors
 from shale.linux.mount import MountRefused, mount_erofs
 from shale.oci.digest import DiffID
 from shale.snapshot.erofs.layout import HEADER, read_header
-from shale.snapshot.erofs.section import open_section
 from shale.snapshot.form import LayerDamaged, LayerMissing
 
 if TYPE_CHECKING:
@@ -60,6 +59,8 @@ class ErofsForm:
             LayerMissing: there is no such layer.
             LayerDamaged: it was not finished, or has lost its end.
         """
+        from shale.snapshot.erofs.section import open_section  # noqa: PLC0415 - as above
+
         with _opened(folder, name) as file:
             tar_size, _ = _sizes(file, name)
             return open_section(os.dup(file), HEADER, tar_size)

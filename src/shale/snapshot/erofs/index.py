@@ -10,9 +10,10 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass
 from operator import itemgetter
 from typing import Final, NamedTuple
+
+import msgspec
 
 from shale.layer.field import InvalidTar
 from shale.layer.sparse import Extent
@@ -66,8 +67,7 @@ class _Expected(NamedTuple):
     in_line: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Tar:
+class Tar(msgspec.Struct, frozen=True):
     """The tar in front of an index.
 
     Attributes:

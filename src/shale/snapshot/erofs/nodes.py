@@ -9,8 +9,9 @@ Only what changes later is an object: folders, and files with several names or b
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Final, TypeAlias
+
+import msgspec
 
 from shale.layer.sparse import Extent
 from shale.snapshot.erofs.layout import CHARACTER, HEAD, INODE, LINK, PLAIN, attribute_size, inode
@@ -24,8 +25,7 @@ WHITEOUT: Final = inode(PLAIN, 0, CHARACTER, 0, 0, 0, 0, 0, 0, 0, 0, 1)
 """What overlay takes for `there is nothing here`."""
 
 
-@dataclass(frozen=True, slots=True)
-class Scattered:
+class Scattered(msgspec.Struct, frozen=True):
     """A sparse file.
 
     Attributes:

@@ -6,10 +6,11 @@ import signal
 import subprocess
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from shale.container.containers import Containers
 from shale.container.control import ContainerNotRunning, Control

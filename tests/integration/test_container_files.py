@@ -14,8 +14,8 @@ import pytest
 
 from shale.container.changes import changes_of, shown
 from shale.container.commit import Committer, CommitWishes
-from shale.container.copying import CopyOptions, FileCopier
-from shale.container.export import export
+from shale.container.files.copying import CopyOptions, FileCopier
+from shale.container.files.export import export
 from shale.container.record import ContainerRecord
 from shale.engine.engine import Engine
 from shale.layer.verify import LayerScanner

@@ -16,7 +16,7 @@ import pytest
 from archive_files import layer_tar
 from peers.layout import LayoutImage
 from shale.container.changes import shown
-from shale.container.newfile import MountedThere
+from shale.container.files.newfile import MountedThere
 from shale.engine.containers import Containers
 from shale.engine.engine import Engine
 from shale.errors import Denied, NotFound, ShaleError

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from threading import Lock
-from typing import TYPE_CHECKING, Any, BinaryIO, Final
+from typing import TYPE_CHECKING, BinaryIO, Final
 
 from shale.errors import Unsupported
 from shale.linux.outside import require_root
@@ -101,15 +101,7 @@ class Snapshotting:
 
     def forms(self) -> Mapping[str, LayerForm]:
         """The forms that whoever runs this can read, by name, whether or not they can be mounted here."""
-        return {one.form.name: one.form for one in reversed(self._candidates())}
-
-    def _candidates(self) -> Sequence[Candidate]:
-        from shale.linux.idmap import read_tables  # noqa: PLC0415 - see the top
-
-        users, _ = read_tables()
-        if not users.is_everything:  # a user namespace, where layers are marked in another way
-            return _Candidates(partial(_trees, user=True, keep_owner=users.largest > 0))
-        return _Candidates(_erofs, _trees)
+        return {one.form.name: one.form for one in _Candidates()}
 
     def _find_out(self) -> Verdict:
         from shale.snapshot.probe import Verdict, probe  # noqa: PLC0415 - see the top
@@ -140,31 +132,24 @@ class Snapshotting:
         return Snapshots(layers, corrections, partial(stack_of, user=verdict.chosen.user))
 
 
-class _Candidates(Sequence["Candidate"]):
-    """Forms that are imported when somebody gets to them: the first one is mostly enough."""
+class _Candidates:
+    """The forms that may work for this user, the best one first; those that nobody gets to are not imported."""
 
-    def __init__(self, *makers: Callable[[], Candidate]) -> None:
-        self._makers = makers
+    def __iter__(self) -> Iterator[Candidate]:
+        from shale.linux.idmap import read_tables  # noqa: PLC0415 - see the top
+        from shale.snapshot.probe import Candidate  # noqa: PLC0415 - see the top
 
-    def __len__(self) -> int:
-        return len(self._makers)
+        users, _ = read_tables()
+        if users.is_everything:
+            from shale.snapshot.erofs.form import ErofsForm  # noqa: PLC0415 - see the top
 
-    def __getitem__(self, index: Any) -> Any:
-        return self._makers[index]()
+            yield Candidate(ErofsForm())
+        from shale.snapshot.tree import TreeForm  # noqa: PLC0415 - see the top
 
-
-def _erofs() -> Candidate:
-    from shale.snapshot.erofs.form import ErofsForm  # noqa: PLC0415 - see the top
-    from shale.snapshot.probe import Candidate  # noqa: PLC0415 - see the top
-
-    return Candidate(ErofsForm(), user=False)
-
-
-def _trees(*, user: bool = False, keep_owner: bool = True) -> Candidate:
-    from shale.snapshot.probe import Candidate  # noqa: PLC0415 - see the top
-    from shale.snapshot.tree import TreeForm  # noqa: PLC0415 - see the top
-
-    return Candidate(TreeForm(user=user, keep_owner=keep_owner), user=user)
+        if users.is_everything:
+            yield Candidate(TreeForm())
+        else:  # a user namespace, where layers are marked in another way
+            yield Candidate(TreeForm(user=True, keep_owner=users.largest > 0), user=True)
 
 
 def _correct(tars: Sequence[Callable[[], BinaryIO]], loose: Sequence[bool]) -> Correction | None:

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from shale.errors import Conflict, Invalid
+from shale.errors import Conflict, Denied, Invalid
 from shale.image.layerkeys import image_config_of, layer_keys
 from shale.linux.durable import disk_errors, make_folder, write_file
 from shale.linux.idmap import read_tables
@@ -28,13 +28,17 @@ from shale.snapshot.entries import OpenTar
 from shale.store.locked import FolderBusy, lock_folder
 from shale.store.store import Store
 
-__all__ = ["Unpacked", "UnpackingElsewhere", "unpack_image"]
+__all__ = ["LeftByOthers", "Unpacked", "UnpackingElsewhere", "unpack_image"]
 
 _OPEN = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
 class UnpackingElsewhere(Conflict):
     """Another process is unpacking into the same folder."""
+
+
+class LeftByOthers(Denied):
+    """Where the folder would be filled there is one of another user."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +76,7 @@ def unpack_image(
     Raises:
         FolderNotEmpty: something is there.
         UnpackingElsewhere: another process is at it.
+        LeftByOthers: another user has made a folder that is in the way.
         NotFound, Corrupt: the image is not here whole.
         InvalidTar, LayerTooLarge, OutputLimit: a layer is malformed or hostile.
         InvalidUser, InvalidProcess: for a bundle, what the image says of its process makes no sense.
@@ -164,6 +169,11 @@ def _locked(parent: int, name: str, place: Path) -> Iterator[int]:
         except FolderBusy:
             raise UnpackingElsewhere(f"another process is unpacking into {place}; wait for it") from None
     try:
+        _refuse_strangers(new, place.parent / name)
+    except BaseException:
+        os.close(new)
+        raise
+    try:
         with disk_errors(f"clearing what is left beside {place}"):
             for left in os.listdir(new):
                 remove_tree(new, left)
@@ -173,6 +183,12 @@ def _locked(parent: int, name: str, place: Path) -> Iterator[int]:
         raise
     finally:
         os.close(new)
+
+
+def _refuse_strangers(new: int, path: Path) -> None:
+    """Refuse a folder that was there and is somebody else's: they could put files into the tree."""
+    if os.fstat(new).st_uid != os.geteuid():
+        raise LeftByOthers(f"{path} is in the way, and another user's; remove it, or choose another place")
 
 
 def _rename(parent: int, name: str, place: Path) -> None:

@@ -11,7 +11,7 @@ from shale.cli.framework import Command
 from shale.cli.options import quiet_option
 from shale.cli.render.units import human_size
 from shale.cli.session import Session, pass_session
-from shale.container.copyrules import parse_place
+from shale.container.files.copyrules import parse_place
 from shale.errors import Invalid, Unsupported
 
 __all__ = ["command"]

@@ -12,14 +12,14 @@ from pathlib import Path
 
 import pytest
 
-from shale.container.folderpath import NotAFolder
-from shale.container.putting import CopyConflict
-from shale.container.reading import ReadingRules, read_entry
-from shale.container.transit import Interfered
+from shale.container.files.folderpath import NotAFolder
+from shale.container.files.putting import CopyConflict
+from shale.container.files.reading import ReadingRules, read_entry
+from shale.container.files.transit import Interfered
 from shale.layer.entry import TreeEntry
 from shale.linux.syscall import library
 from tree_facts import facts_of
-from unit.container.trees import copy_tree
+from unit.container.files.trees import copy_tree
 
 AT_FDCWD = -100
 EXCHANGE = 2

@@ -13,15 +13,15 @@ from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from typing import BinaryIO
 
-from shale.container.copyrules import goal_of, split_entry
-from shale.container.dressing import Dressing
-from shale.container.inside import absolute, destination_inside, open_folder, open_source
-from shale.container.outside import check_output, destination_outside, here, open_goal, open_outside
-from shale.container.putting import CopyConflict, Putting
-from shale.container.reading import ReadingRules, is_folder, read_entry
+from shale.container.files.copyrules import goal_of, split_entry
+from shale.container.files.dressing import Dressing
+from shale.container.files.inside import absolute, destination_inside, open_folder, open_source
+from shale.container.files.outside import check_output, destination_outside, here, open_goal, open_outside
+from shale.container.files.putting import CopyConflict, Putting
+from shale.container.files.reading import ReadingRules, is_folder, read_entry
+from shale.container.files.tarinto import put_archive
+from shale.container.files.transit import Counted, copy_errors, emitter, keeps_capabilities, keeps_plain
 from shale.container.record import ContainerRecord
-from shale.container.tarinto import put_archive
-from shale.container.transit import Counted, copy_errors, emitter, keeps_capabilities, keeps_plain
 from shale.container.view import Views
 from shale.errors import Denied, ShaleError
 from shale.layer.writer import TarWriter

@@ -111,7 +111,7 @@ class Snapshotting:
         if self._verdict is None:
             root = os.open(self._store.root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
             try:
-                self._verdict = probe(root, self._candidates())
+                self._verdict = probe(root, _Candidates())
             finally:
                 os.close(root)
         return self._verdict

@@ -6,6 +6,7 @@ import os
 import shlex
 import signal
 import subprocess
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,7 +16,7 @@ from shale.container.folders import HeldFolder
 from shale.container.ports import Workshop
 from shale.container.record import ContainerRecord
 from shale.errors import ShaleError
-from shale.runtime.driver import ContainerGone, RuntimeFailed, Streams
+from shale.runtime.driver import RuntimeFailed, Streams
 
 __all__ = ["FakeDriver", "FakeGround", "Run"]
 
@@ -67,12 +68,6 @@ class FakeDriver:
         self.runs.append(Run(process, self.fail))
         return self.runs[-1]
 
-    def kill(self, state: Path, container: str, signal: int) -> None:
-        try:
-            os.kill(int((state / container / "pid").read_text()), signal)
-        except (FileNotFoundError, ProcessLookupError):
-            raise ContainerGone(container) from None
-
     def delete(self, state: Path, container: str) -> None:
         self.deleted.append(container)
         try:
@@ -88,27 +83,33 @@ class FakeDriver:
 
 @dataclass
 class FakeGround:
-    """Roots, bundles and mounts that do nothing, or fail where they are told to."""
+    """Roots, bundles and mounts that do nothing, or fail where they are told to, or wait for `starts`."""
 
     driver: FakeDriver = field(default_factory=FakeDriver)
     failure: ShaleError | None = None
+    starts: threading.Event = field(default_factory=threading.Event)
     attached: list[int | str] = field(default_factory=list)
     programs: tuple[str, ...] = ("true", "sh", "echo", "sleep", "nothing")
+
+    def __post_init__(self) -> None:
+        self.starts.set()
 
     def mount(self, record: ContainerRecord, upper: int, work: int, *, volatile: bool = False) -> int:
         assert record.image
         assert volatile == record.spec.remove
+        self.starts.wait(30)
         if self.failure is not None:
             raise self.failure
         assert os.listdir(work) == []
         return os.dup(upper)
 
-    def write(self, record: ContainerRecord, held: HeldFolder) -> None:
+    def write(self, record: ContainerRecord, held: HeldFolder) -> tuple[str, ...]:
         programs = held.path / "rootfs" / "bin"
         programs.mkdir(exist_ok=True)
         for name in self.programs:
             (programs / name).touch(mode=0o755)
         (held.path / "command").write_text(shlex.join(record.spec.command))
+        return ("as noted",)
 
     def in_private_mounts(self, work: Callable[[], T]) -> T:
         return work()

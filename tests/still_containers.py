@@ -14,10 +14,10 @@ from typing import Any
 from shale.container.containers import Containers
 from shale.container.folders import Folders
 from shale.container.record import ContainerRecord
-from shale.container.roots import SnapshotRoots
 from shale.container.spec import ContainerSpec
 from shale.container.view import Views
 from shale.engine.engine import Engine
+from shale.engine.runner import image_roots
 from shale.image.resolve import find_image, select_platform
 
 __all__ = ["StillContainers"]
@@ -30,7 +30,7 @@ class StillContainers:
         self.engine = engine
         store = engine.store
         self.rows = Containers(store.database, Folders(store.root))
-        self.views = Views(self.rows, SnapshotRoots(store, engine.parts.snapshotting.snapshots), no_fill)
+        self.views = Views(self.rows, image_roots(engine.parts), no_fill)
 
     def make(
         self, image: str, name: str, config: Mapping[str, Any] | None = None, wishes: str = "{}"

@@ -96,6 +96,16 @@ def tour(show: Show, registry: str) -> None:
     show.run("inspect", f"{registry}/library/busybox")
     show.run("inspect", "--format", "{{.Os}}/{{.Architecture}} {{len .RootFS.Layers}} layer", "busybox")
 
+    show.say("Run, an image is a process with changes of its own; the image stays as it is.")
+    show.run("run", "--rm", f"{registry}/library/debian:12", "sh", "-c", "head -1 /etc/os-release; id; ls /")
+    show.run("run", "--name", "notes", "busybox", "sh", "-c", "echo remember >> /notes; cat /notes")
+    show.run("start", "--attach", "notes")
+    show.run("ps", "--all")
+    show.run("diff", "notes")
+    show.run("commit", "notes", "busybox:notes")
+    show.run("run", "--rm", "busybox:notes", "cat", "/notes")
+    show.run("rm", "notes")
+
     show.say("What names pointed at, what the store holds, and whether it is whole.")
     show.run("reflog", f"{registry}/library/debian:12")
     show.run("system", "df")

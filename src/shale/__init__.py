@@ -16,18 +16,25 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from shale.engine.container import Container as Container
+    from shale.engine.containers import Containers as Containers
     from shale.engine.engine import Engine as Engine
     from shale.engine.follow import Following as Following
     from shale.engine.follow import follow as follow
     from shale.engine.image import Image as Image
     from shale.engine.images import Images as Images
+    from shale.engine.started import RunResult as RunResult
+    from shale.engine.usernamespace import unshare as unshare
     from shale.errors import ShaleError as ShaleError
     from shale.image.listing import ImageSummary as ImageSummary
     from shale.oci.digest import Digest as Digest
     from shale.oci.platform import Platform as Platform
     from shale.oci.reference import Reference as Reference
+    from shale.runtime.wishes import RunWishes as RunWishes
 
 __all__ = [
+    "Container",
+    "Containers",
     "Digest",
     "Engine",
     "Following",
@@ -36,11 +43,16 @@ __all__ = [
     "Images",
     "Platform",
     "Reference",
+    "RunResult",
+    "RunWishes",
     "ShaleError",
     "follow",
+    "unshare",
 ]
 
 _HOMES = {
+    "Container": "shale.engine.container",
+    "Containers": "shale.engine.containers",
     "Digest": "shale.oci.digest",
     "Engine": "shale.engine.engine",
     "Following": "shale.engine.follow",
@@ -49,8 +61,11 @@ _HOMES = {
     "Images": "shale.engine.images",
     "Platform": "shale.oci.platform",
     "Reference": "shale.oci.reference",
+    "RunResult": "shale.engine.started",
+    "RunWishes": "shale.runtime.wishes",
     "ShaleError": "shale.errors",
     "follow": "shale.engine.follow",
+    "unshare": "shale.engine.usernamespace",
 }
 
 

@@ -6,13 +6,14 @@ import os
 import random
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from multiprocessing.synchronize import Barrier
 from pathlib import Path
 
 from faults.image_work import LARGE, open_engine
 from shale.engine.engine import Engine
 from shale.image.resolve import ImageNotFound
+from shale.image.uses import UsedImage
 from shale.store.check import check
 
 __all__ = ["ROLES", "mount_once", "move", "play", "pull_once"]
@@ -58,7 +59,7 @@ def tagging(engine: Engine, host: str, chance: random.Random) -> None:
 
 def removing(engine: Engine, host: str, chance: random.Random) -> None:
     name = chance.choice([f"{host}/app:v{chance.randrange(4)}", f"moving:{chance.randrange(3)}"])
-    with may_lack(name):
+    with may_lack(name), suppress(UsedImage):  # somebody has it mounted just now
         engine.images.remove(name)
     time.sleep(0.05)
 

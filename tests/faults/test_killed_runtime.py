@@ -16,7 +16,7 @@ import pytest
 
 from container_ground import Box, leftovers, make_root
 from shale.runtime.crun_runc import OciRuntime, Program
-from shale.runtime.driver import ContainerGone, Running, RuntimeFailed, Streams
+from shale.runtime.driver import Running, RuntimeFailed, Streams
 from shale.runtime.wishes import RunWishes, TmpfsMount, VolumeMount
 
 pytestmark = pytest.mark.peer
@@ -160,17 +160,6 @@ def test_signals_reach_the_first_process(box: Box) -> None:
         assert running.wait() == code
         running.signal(number)
         RUNC.delete(box.state, box.id)
-
-
-def test_kill_by_name_of_the_container(box: Box) -> None:
-    running = start(box)
-    pid_of(box)
-    RUNC.kill(box.state, box.id, signal.SIGKILL)
-    assert running.wait() == 137
-    with pytest.raises(ContainerGone):
-        RUNC.kill(box.state, box.id, signal.SIGKILL)
-    with pytest.raises(ContainerGone):
-        RUNC.kill(box.state, "0" * 64, signal.SIGTERM)
 
 
 def test_processes_that_are_left_behind_go_with_the_first(box: Box) -> None:

@@ -141,7 +141,8 @@ def test_the_image_runs_in_docker_and_podman(
     look = "stat -c '%A %u %g %n' /a /a/b/c/f /z /link /fifo /root /tmp; ls /bin/wget; tail -n 1 /etc/passwd; "
     look += "[ $(stat -c %i /z) = $(stat -c %i /a/b/c/f) ] && echo linked"
     said = set()
-    for number, peer in enumerate((docker, podman)):
+    peers: list[DockerEngine | Podman] = [docker, podman]
+    for number, peer in enumerate(peers):
         load(engine, peer, tmp_path / f"{number}.tar", "made:1")
         name = peer("image", "ls", "--no-trunc", "--format", "{{.ID}} {{.Repository}}:{{.Tag}}").stdout
         assert str(made.id) in name

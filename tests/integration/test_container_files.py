@@ -14,10 +14,12 @@ import pytest
 
 from shale.container.changes import changes_of, shown
 from shale.container.commit import Committer, CommitWishes
-from shale.container.copying import CopyOptions, FileCopier
-from shale.container.export import export
+from shale.container.files.copying import CopyOptions, FileCopier
+from shale.container.files.export import export
 from shale.container.record import ContainerRecord
 from shale.engine.engine import Engine
+from shale.layer.verify import LayerScanner
+from shale.oci.manifest import Manifest
 from shale.oci.reference import Reference
 from still_containers import StillContainers
 from tree_facts import facts_of, seconds
@@ -120,6 +122,16 @@ def test_an_image_of_a_container_shows_what_the_container_saw(still: StillContai
     assert made.document["Config"]["Env"] == ["A=b"]
     step = still.engine.images.history("made:1")[0]
     assert (step.created_by, step.comment) == ("sh -c x", "why")
+    store = still.engine.store
+    document = store.content.manifest(made.summary.target)
+    assert isinstance(document, Manifest)
+    for known in store.content.layers(document.layers).values():
+        with store.blobs.open(known.digest) as blob, LayerScanner() as scanner:
+            scanner.feed(blob.read())
+            found = scanner.result()
+        # What was counted while it was written is what a pull would have measured.
+        assert (known.diff_id, known.tar_size) == (found.diff_id, found.tar_size)
+        assert known.content_size == found.content_size
     assert made.document["Author"] == "me"
 
 

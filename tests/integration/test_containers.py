@@ -245,6 +245,19 @@ def test_other_processes_see_wait_for_stop_and_kill_it(machine: Machine) -> None
     assert re.search(r"Exited \(137\) .* ago", machine.ok("ps", "-a", "--filter", "exited=137"))
 
 
+def test_device_nodes_of_an_image_have_no_effect(machine: Machine) -> None:
+    makes = "mknod /odd c 1 3 && cat /odd"
+    assert machine.ok("run", "--name", "maker", "--cap-add", "MKNOD", "busybox", "sh", "-c", makes) == ""
+    machine.ok("commit", "maker", "odd")
+    try:
+        refused = machine("run", "--rm", "odd", "cat", "/odd")
+        assert (refused.returncode, refused.stderr) == (1, b"cat: can't open '/odd': Permission denied\n")
+        assert machine.ok("run", "--rm", "odd", "sh", "-c", "cat /dev/null > /dev/null") == ""
+        assert machine.ok("run", "--rm", "--privileged", "odd", "cat", "/odd") == ""
+    finally:
+        machine.ok("rmi", "odd")
+
+
 def on_terminal(machine: Machine, *arguments: str) -> tuple[int, int]:
     """Start the command on a terminal of its own; its process, and the end of whoever types."""
     process, terminal = pty.fork()

@@ -13,9 +13,9 @@ import pytest
 
 from peers.dockerd import DockerEngine
 from shale.container.changes import changes_of, shown
-from shale.container.copying import CopyOptions, FileCopier
-from shale.container.copyrules import parse_place
-from shale.container.export import export
+from shale.container.files.copying import CopyOptions, FileCopier
+from shale.container.files.copyrules import parse_place
+from shale.container.files.export import export
 from shale.engine.engine import Engine
 from shale.errors import ShaleError
 from still_containers import StillContainers

@@ -85,5 +85,5 @@ def test_a_group_goes_on_when_its_holder_is_killed(group: str, counter: Callable
 
 def test_what_cannot_be_held_is_told() -> None:
     for cgroups, path in ((read_cgroups(), ""), (read_cgroups(), "/shale-test-none"), (Cgroups(()), "/x")):
-        with pytest.raises(CannotFreeze, match="cannot be stopped"), frozen(cgroups, path):
+        with pytest.raises(CannotFreeze, match="cannot be held still"), frozen(cgroups, path):
             pass

@@ -48,6 +48,18 @@ def assert_same_tree(engine: Engine, name: str, folder: Path) -> dict[bytes, Fou
     return unpacked
 
 
+@pytest.mark.parametrize("layers", [LOOSE, LOOSE[:1]])
+def test_a_mounted_image_is_there_to_be_looked_at(tmp_path: Path, layers: list[bytes]) -> None:
+    (tmp_path / "image.tar").write_bytes(archived(build(layers, layers)))
+    with Engine.open(tmp_path / "root", environ={"HOME": str(tmp_path)}) as engine:
+        image = loaded(engine, tmp_path / "image.tar")
+        with engine.images.mount(str(image.target)) as place:
+            flags = os.statvfs(place).f_flag
+    assert flags & os.ST_RDONLY
+    assert flags & os.ST_NOSUID
+    assert flags & os.ST_NODEV
+
+
 def test_a_chain_that_needs_a_correction(tmp_path: Path) -> None:
     (tmp_path / "image.tar").write_bytes(archived(build(LOOSE, LOOSE)))
     with Engine.open(tmp_path / "root", environ={"HOME": str(tmp_path)}) as engine:

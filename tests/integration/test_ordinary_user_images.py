@@ -7,6 +7,7 @@ import io
 import os
 import shutil
 import stat
+import sys
 import tarfile
 import tempfile
 import traceback
@@ -19,6 +20,7 @@ from faults.hands import build
 from faults.image_work import archived
 from faults.layer_work import tree
 from image_factory import build_image
+from ordinary_user import ordinary_user
 from shale.engine import archives
 from shale.engine.engine import Engine
 from shale.engine.snapshotting import NothingMountable
@@ -108,7 +110,7 @@ def test_pulls_of_users_leave_blobs_alone_and_trees_are_theirs(home: Path) -> No
         with Engine.open(home / "root", environ={"HOME": str(home)}) as engine:
             (loaded,) = engine.images.load(archive)
             assert os.listdir(home / "root/layers") == []
-            with pytest.raises(NothingMountable, match="shale unshare, or shale image unpack"):
+            with pytest.raises(NothingMountable, match="shale unshare makes; shale image unpack"):
                 engine.images.mount_for_all(str(loaded.target))
             done = engine.images.unpack(str(loaded.target), home / "tree")
             assert any("dev/null" in note for note in done.notes), done.notes
@@ -146,9 +148,9 @@ def test_in_a_user_namespace_layers_are_trees(home: Path) -> None:
 
     def inside() -> None:
         with Engine.open(home / "root", environ={"HOME": str(home)}) as engine:
-            assert engine.parts.snapshotting.verdict().name == "tree"
+            assert engine.parts.snapshotting.verdict().name == "tree-one"
             (loaded,) = engine.images.load(archive)
-            assert {name.rpartition(".")[2] for name in os.listdir(home / "root/layers")} == {"tree"}
+            assert {name.rpartition(".")[2] for name in os.listdir(home / "root/layers")} == {"tree-one"}
             place = engine.images.mount_for_all(str(loaded.target))
             assert tree(place) == {"etc/kept": b"kept", "usr/added": b"added"}
             assert [mounted.place for mounted in engine.images.mounts()] == [place]
@@ -164,3 +166,32 @@ def test_in_a_user_namespace_layers_are_trees(home: Path) -> None:
 
     as_nobody(in_namespace(inside))
     as_nobody(outside)
+
+
+def test_the_commands_of_a_user_with_many_users(tmp_path: Path) -> None:
+    """Pulled (here: loaded), mounted in a namespace that lasts, unpacked, run as a bundle, removed."""
+    with ordinary_user() as user:
+        archive = user.home / "image.tar"
+        archive.write_bytes(archived(owned_image()))
+        archive.chmod(0o644)
+        said = user.shale("load", "--input", str(archive))
+        assert said.returncode == 0, said.stderr
+        key = said.stdout.decode().split()[-1]
+        refused = user.shale("image", "mount", key)
+        assert refused.returncode == 1
+        assert b"which shale unshare makes" in refused.stderr
+        shale = f"{sys.executable} -m shale image"
+        look = f"cd $({shale} mount {key}) && stat -c '%u %g %n' * && cd / && {shale} umount {key}"
+        seen = user.shale("unshare", "sh", "-c", look)
+        assert seen.returncode == 0, seen.stderr
+        assert seen.stdout.decode().splitlines()[:2] == ["0 0 dev", "12 34 secret"]
+        assert user.shale("image", "mount").stdout.count(b"\n") == 1
+        unpacked = user.shale("image", "unpack", "--bundle", key, str(user.home / "bundle"))
+        assert unpacked.returncode == 0, unpacked.stderr
+        assert os.stat(user.home / "bundle/rootfs/secret").st_uid == NOBODY
+        with_owners = f"{shale} unpack {key} tree"
+        assert user.shale("unshare", "sh", "-c", with_owners).returncode == 0
+        assert os.stat(user.home / "tree/secret").st_uid == 300_000 + 12 - 1
+        removed = user.shale("image", "prune", "--all", "--force")
+        assert removed.returncode == 0, removed.stderr
+        assert os.listdir(user.home / ".local/share/shale/layers") == []

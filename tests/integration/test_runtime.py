@@ -187,6 +187,20 @@ def test_a_root_that_cannot_be_written(box: Box) -> None:
     assert "/d: Read-only" in ended.err
 
 
+@pytest.mark.parametrize("name", ["hosts", "hostname", "resolv.conf"])
+def test_nor_can_the_files_that_are_ours(box: Box, name: str) -> None:
+    ended = box.run("sh", "-c", f"echo more >> /etc/{name}", wishes=RunWishes(read_only=True))
+    assert ended.code == 1
+    assert f"/etc/{name}: Read-only" in ended.err
+    assert box.run("sh", "-c", f"echo more >> /etc/{name}").code == 0
+
+
+def test_device_nodes_in_a_volume_have_no_effect(box: Box) -> None:
+    wishes = RunWishes(mounts=(VolumeMount(target="/var/www"),), cap_add=("MKNOD",))
+    ended = box.run("sh", "-c", "mknod /var/www/null c 1 3 && cat /var/www/null", wishes=wishes)
+    assert (ended.code, ended.err) == (1, "cat: can't open '/var/www/null': Permission denied\n")
+
+
 def test_folders_of_the_host(box: Box, tmp_path: Path) -> None:
     (tmp_path / "host").mkdir()
     (tmp_path / "host/file").write_text("from outside")

@@ -114,6 +114,9 @@ def test_the_host_s_network_and_its_sysfs(user: OrdinaryUser) -> None:
     answer = contain(user, "sh", "-c", script, wishes='{"network": "host"}')
     assert answer["out"].split() == [os.readlink("/proc/self/ns/net"), "0"]
     assert "/sys/x: Read-only" in answer["err"]
+    answer = contain(user, "cat", "/proc/self/mountinfo", wishes='{"network": "host"}')
+    mounts = [line.split() for line in answer["out"].splitlines()]
+    assert [one[4] for one in mounts if one[4].startswith("/sys/") and "rw" in one[5].split(",")] == []
 
 
 def test_folders_of_the_user(user: OrdinaryUser) -> None:

@@ -31,8 +31,8 @@ def test_a_stack_is_the_merged_tree(tmp_path: Path) -> None:
 
 def test_the_probe_finds_the_form_that_works(tmp_path: Path) -> None:
     lines = in_namespace(PROBE, str(tmp_path)).splitlines()
-    assert lines[0] == "tree True"
-    assert lines[1].startswith("tree in a user namespace works here; erofs does not work here: ")
+    assert lines[0] == "tree-one True"
+    assert lines[1].startswith("tree-one works here; erofs does not work here: ")
 
 
 PROBE = """

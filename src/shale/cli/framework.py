@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from shale.cli.exit import BAD_FLAG, FAILED
-from shale.cli.tree import NAMESPACED, Entry, aliases
+from shale.cli.tree import NAMESPACED, SIZED, Entry, aliases
+from shale.errors import ShaleError
 
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
@@ -36,11 +37,18 @@ class Command(click.Command):
     def invoke(self, ctx: click.Context) -> Any:
         """Run it; for an ordinary user as root of a user namespace, where it has to see files of many users."""
         module = _entry(self).module
-        if os.geteuid() != 0 and module in NAMESPACED:
+        if os.geteuid() != 0 and (module in NAMESPACED or (module in SIZED and ctx.params.get("size"))):
             from shale.cli.namespaced import enter  # noqa: PLC0415 - root never needs it
 
-            enter(module)
+            try:
+                enter(ctx.obj, module)
+            except ShaleError as error:
+                return self.refused(error, ctx)
         return super().invoke(ctx)
+
+    def refused(self, error: ShaleError, ctx: click.Context) -> int:  # noqa: ARG002 - for those who answer otherwise
+        """The exit code where an ordinary user cannot have what the command needs; by default, the error."""
+        raise error
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Take `--flag=false` and `--flag=true` too, which Go's flags know and click's do not."""

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Final, NamedTuple
 
-__all__ = ["GROUPS", "NAMESPACED", "TOP", "Entry", "aliases"]
+__all__ = ["GROUPS", "NAMESPACED", "SIZED", "TOP", "Entry", "aliases"]
 
 
 class Entry(NamedTuple):
@@ -133,11 +133,14 @@ TOP: Final[dict[str, Entry]] = {
 NAMESPACED: Final = frozenset({
     "container_commit", "container_cp", "container_create", "container_diff", "container_export",
     "container_kill", "container_prune", "container_rm", "container_run", "container_start", "container_stop",
-    "image_copy", "image_import", "image_load", "image_mount", "image_prune", "image_pull", "image_rm",
-    "image_umount", "image_unpack", "store_check", "system_df", "unshare",
+    "image_prune", "image_rm", "store_check", "system_df", "system_info", "unshare",
 })  # fmt: skip
-"""Modules of commands that make, read or remove trees of files with owners of their own, or mount, or signal
-processes of other users: an ordinary user runs them as root of a user namespace."""
+"""Modules of commands that make, read or remove trees of files with owners of their own, or signal processes of
+other users: an ordinary user runs them as root of a user namespace. It ends with the command, so images that
+should stay mounted are mounted in the one of `shale unshare`."""
+
+SIZED: Final = frozenset({"container_inspect", "container_ls", "inspect"})
+"""As `NAMESPACED`, where `--size` asks for the bytes of such trees."""
 
 
 def aliases(entry: Entry) -> list[str]:

@@ -7,10 +7,9 @@ Invariants:
 - Mounts of a running container live in a mount namespace that ends with its processes.
 
 Reading order: `states` (the one table), `spec` and `record` (one container), `naming`, `folders` (its files,
-and who is at work on it), `containers` (the rows, read as what is true); `listing`, `inspect`; `config` (an
+and who is at work on it), `seeing` (what is true), `containers` (the rows); `listing`, `inspect`; `config` (an
 image and wishes become a container), `ports` (what running needs), `command`, `launch`, `streams`,
 `supervision` (one run), `failures`, `put_down` (ending, removing, tidying), `lifecycle`; `signals`, `control`
 (from any process). Its files: `roots`, `attached` and `view` (one tree by its descriptor); `changes`, `commit`;
-`reading`, `export`; `copyrules` (where a copy lands), `inside` and `outside` (what a path means on either
-side), `folderpath`, `newfile`, `dressing`, `putting` (entries into a folder), `tarinto`, `transit`, `copying`.
+`files/` (in and out).
 """

@@ -11,15 +11,17 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
 from typing import Final
 
 from shale.container.view import Changed
-from shale.layer.diff import Change, Written, changes, write_upper
+from shale.layer.diff import Change, changes, write_difference, write_upper
 from shale.layer.entry import TreeEntry
+from shale.layer.header import SYMLINK
 from shale.layer.writer import TarWriter
 from shale.linux.beneath import open_beneath
 
-__all__ = ["changes_of", "shown", "write_changes"]
+__all__ = ["WrittenChanges", "changes_of", "shown", "write_changes"]
 
 _BUILT_IN: Final = (b"/dev", b"/proc", b"/sys")
 """Where every runtime mounts something, whoever made the folder."""
@@ -28,7 +30,7 @@ _BUILT_IN: Final = (b"/dev", b"/proc", b"/sys")
 def changes_of(changed: Changed) -> Iterator[Change]:
     """What a container changed, in the order of the paths, a folder before what is in it."""
     hidden = _hidden(changed)
-    return (one for one in changes(changed.upper, changed.lower) if one.path not in hidden)
+    return (one for one in changes(changed.upper, changed.lower, whole=changed.whole) if one.path not in hidden)
 
 
 def shown(change: Change) -> str:
@@ -36,7 +38,20 @@ def shown(change: Change) -> str:
     return f"{change.kind.value} /{os.fsdecode(change.path)}"
 
 
-def write_changes(changed: Changed, emit: Callable[[bytes], None], check: Callable[[], None]) -> Written:
+@dataclass(frozen=True, slots=True)
+class WrittenChanges:
+    """A layer that was written.
+
+    Attributes:
+        entries: how many it has; none where nothing was changed.
+        content_size: bytes of its files, as docker counts the size of a layer.
+    """
+
+    entries: int
+    content_size: int
+
+
+def write_changes(changed: Changed, emit: Callable[[bytes], None], check: Callable[[], None]) -> WrittenChanges:
     """Write what a container changed as a layer: the whole tar, the same one for the same changes.
 
     Args:
@@ -48,9 +63,12 @@ def write_changes(changed: Changed, emit: Callable[[bytes], None], check: Callab
         NoPermission, StorageFailure: something cannot be read.
     """
     writer = _ShownWriter(emit, _hidden(changed), check)
-    written = write_upper(changed.upper, changed.lower, writer)
+    if changed.whole:
+        write_difference(changed.lower, changed.upper, writer)
+    else:
+        write_upper(changed.upper, changed.lower, writer)
     writer.finish()
-    return written
+    return WrittenChanges(writer.entries, writer.content_size)
 
 
 class _ShownWriter(TarWriter):
@@ -60,6 +78,7 @@ class _ShownWriter(TarWriter):
         self, emit: Callable[[bytes], None], hidden: frozenset[bytes], check: Callable[[], None]
     ) -> None:
         super().__init__(emit)
+        self.content_size = 0
         self._hidden = hidden
         self._check = check
 
@@ -68,6 +87,7 @@ class _ShownWriter(TarWriter):
         self._check()
         if entry.path not in self._hidden:
             super().add(entry, body)
+            self.content_size += len(entry.link) if entry.kind == SYMLINK else entry.size
 
 
 def _hidden(changed: Changed) -> frozenset[bytes]:
@@ -75,6 +95,8 @@ def _hidden(changed: Changed) -> frozenset[bytes]:
     upper, lower = changed.upper, changed.lower
     made = {path.strip(b"/") for path in (*changed.made, *_BUILT_IN)}
     above = {path[:end] for path in made for end in range(len(path)) if path[end : end + 1] == b"/"}
+    # In a whole tree there is more than what was changed, which is all that counts.
+    listed = {one.path for one in changes(upper, lower, whole=True)} if changed.whole else None
     hidden: set[bytes] = set()
     for path in sorted(made | above, key=lambda path: path.count(b"/"), reverse=True):
         found, before = _status(upper, path), _status(lower, path)
@@ -82,7 +104,7 @@ def _hidden(changed: Changed) -> frozenset[bytes]:
             continue
         if stat.S_ISDIR(found.st_mode):
             same = path in made if before is None else _same_folder(found, before)
-            if same and _has_only(upper, path, hidden):
+            if same and _has_only(upper, path, hidden, listed):
                 hidden.add(path)
         elif path in made and before is None and stat.S_ISREG(found.st_mode) and not found.st_size:
             hidden.add(path)
@@ -100,7 +122,9 @@ def _status(root: int, path: bytes) -> os.stat_result | None:
         os.close(handle)
 
 
-def _has_only(root: int, folder: bytes, hidden: set[bytes]) -> bool:
+def _has_only(root: int, folder: bytes, hidden: set[bytes], listed: set[bytes] | None) -> bool:
+    if listed is not None:
+        return hidden.issuperset(one for one in listed if one.rpartition(b"/")[0] == folder)
     handle = open_beneath(root, folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
     try:
         return all(folder + b"/" + os.fsencode(name) in hidden for name in os.listdir(handle))

@@ -123,9 +123,10 @@ class Committer:
 
     def _pack(self, ingest: Ingest, changed: Changed) -> LayerFacts:
         with closing(LayerPacker(ingest)) as packer:
-            if not write_changes(changed, packer.write, self._check).entries:
+            written = write_changes(changed, packer.write, self._check)
+            if not written.entries:
                 raise _Unchanged
-            return packer.finish()
+            return packer.finish(written.entries, written.content_size)
 
 
 def _execution(record: ContainerRecord) -> Execution:

@@ -5,18 +5,15 @@ Specification: image-spec config.md; docker's rules for what replaces what.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import Any, Final
+from typing import Any
 
 from shale.container.failures import NoCommand
 from shale.container.spec import ContainerSpec
 from shale.oci.config import Execution
+from shale.runtime.firstprocess import SEARCH_PATH, entrypoint_and_command, merged_variables
 from shale.runtime.wishes import Network, RunWishes, encode_wishes
 
 __all__ = ["make_spec"]
-
-_PATH: Final = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
-"""Of a process whose image says nothing."""
 
 
 def make_spec(
@@ -36,12 +33,10 @@ def make_spec(
         NoCommand: neither says what to run.
         InvalidDocument: a wish is no UTF-8.
     """
-    entrypoint = list(image.entrypoint or ()) if wishes.entrypoint is None else list(wishes.entrypoint)
-    command = list(wishes.args)
-    if not command and wishes.entrypoint is None:
-        command = list(image.cmd or ())
+    entrypoint, command = entrypoint_and_command(image, wishes)
     if not [*entrypoint, *command] or not [*entrypoint, *command][0]:
         raise NoCommand
+    variables = merged_variables({"PATH": SEARCH_PATH}, image, wishes)
     own = hostname if wishes.network is Network.HOST else container[:12]
     config: dict[str, Any] = {
         "Hostname": wishes.hostname or own,
@@ -53,12 +48,12 @@ def make_spec(
         "Tty": wishes.tty,
         "OpenStdin": wishes.interactive,
         "StdinOnce": wishes.interactive,
-        "Env": _variables(image.env or (), wishes.env),
-        "Cmd": command or None,
+        "Env": [f"{name}={value}" for name, value in variables.items()],
+        "Cmd": list(command) or None,
         "Image": name,
         "Volumes": image.volumes,
         "WorkingDir": wishes.workdir or image.working_dir or "",
-        "Entrypoint": entrypoint or None,
+        "Entrypoint": list(entrypoint) or None,
         "OnBuild": None,
         "Labels": {**(image.labels or {}), **wishes.labels},
     }
@@ -68,15 +63,3 @@ def make_spec(
     if stop_signal:
         config["StopSignal"] = stop_signal
     return ContainerSpec(config, encode_wishes(wishes), remove)
-
-
-def _variables(image: Iterable[str], wished: Iterable[str]) -> list[str]:
-    """The image's variables with the caller's over them; a bare name takes one away."""
-    variables: dict[str, str] = {}
-    for entry in (_PATH, *image, *wished):
-        name, equals, _ = entry.partition("=")
-        if equals and name:
-            variables[name] = entry
-        else:
-            variables.pop(entry, None)
-    return list(variables.values())

@@ -7,14 +7,13 @@ is being removed. That it runs is not true after a power cut, and one with `--rm
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Sequence
-from typing import Final
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Final, NamedTuple
 
-import msgspec
 from msgspec.structs import replace
 
-from shale.container.folders import Folders, HeldFolder
+from shale.container.folders import PATIENCE, Folders, HeldFolder
 from shale.container.naming import (
     AmbiguousContainer,
     ContainerNotFound,
@@ -23,9 +22,9 @@ from shale.container.naming import (
     random_name,
 )
 from shale.container.record import COLUMNS, ContainerRecord, record_of, row_of
-from shale.container.states import UNKNOWN_EXIT, State, StateChanged, check_move, truth
+from shale.container.seeing import as_seen, is_unwanted
+from shale.container.states import State, StateChanged, check_move
 from shale.errors import NotFound
-from shale.linux.boot import ProcessIdentity, boot_time, is_alive, process_of
 from shale.oci.digest import Digest
 from shale.store.database import Database, Transaction
 
@@ -34,11 +33,8 @@ __all__ = ["Containers", "Survey"]
 _SELECT: Final = f"SELECT {COLUMNS} FROM containers"  # noqa: S608 - a constant
 _INSERT: Final = f"INSERT INTO containers ({COLUMNS}) VALUES (?{', ?' * 14})"  # noqa: S608 - as above
 
-_SLACK: Final = 1.0
-"""Seconds by which a first process may seem to have begun after its pid was written: clocks are not exact."""
 
-
-class Survey(msgspec.Struct, frozen=True):
+class Survey(NamedTuple):
     """Everything that there is of containers.
 
     Attributes:
@@ -75,7 +71,7 @@ class Containers:
             seen = self._see(one)
             if seen is not None:
                 records.append(seen)
-                if _is_unwanted(one, seen) and not self.folders.is_held(one.id):
+                if is_unwanted(one, seen) and not self.folders.is_held(one.id):
                     abandoned.append(one.id)
         known = {one.id for one in stored}
         abandoned += [key for key in self.folders.ids() if key not in known and not self.folders.is_held(key)]
@@ -85,7 +81,7 @@ class Containers:
         """Whether nobody wants a container whose lock we hold: half made or removed, or ended with `--rm`."""
         with self._database.read() as tx:
             row = _row(tx, held.id)
-        return row is None or _is_unwanted(stored := record_of(row), self._as_seen(stored, held=False))
+        return row is None or is_unwanted(stored := record_of(row), as_seen(stored, self.folders, held=False))
 
     def find(self, text: str) -> ContainerRecord:
         """One container by its id, its name, or the beginning of its id, in this order.
@@ -124,6 +120,29 @@ class Containers:
             tx.run(_INSERT, row_of(named))
         return named
 
+    @contextmanager
+    def held(
+        self, container: str, *, patience: float = PATIENCE
+    ) -> Iterator[tuple[HeldFolder, ContainerRecord]]:
+        """Hold a container, so that nobody else starts or removes it, after `settled`.
+
+        Args:
+            container: its id.
+            patience: seconds to wait for another holder; 0 to try once.
+
+        Raises:
+            ContainerNotFound: it has no row (any more).
+            ContainerBusy: somebody else held it all the time.
+        """
+        # Its folder is made where it is missing: a remover that was killed may have left the row alone.
+        with self.folders.create(container, patience=patience) as held:
+            try:
+                record = self.settled(held)
+            except ContainerNotFound:
+                self.folders.remove(held)
+                raise
+            yield held, record
+
     def settled(self, held: HeldFolder) -> ContainerRecord:
         """The container whose lock we hold, after writing down what a process that died could not.
 
@@ -135,7 +154,7 @@ class Containers:
         if row is None:
             raise ContainerNotFound(held.id)
         stored = record_of(row)
-        seen = self._as_seen(stored, held=False)
+        seen = as_seen(stored, self.folders, held=False)
         return seen if seen == stored else self._write(stored, seen)
 
     def move(self, record: ContainerRecord, to: ContainerRecord) -> ContainerRecord:
@@ -195,7 +214,7 @@ class Containers:
         while True:
             if stored.process is None:
                 return stored
-            seen = self._as_seen(stored, held=self.folders.is_held(stored.id))
+            seen = as_seen(stored, self.folders, held=self.folders.is_held(stored.id))
             if seen.state is stored.state:
                 return seen
             # Whoever supervised it may have written its end, and let go, between our two looks.
@@ -208,55 +227,10 @@ class Containers:
                 return seen
             stored = again
 
-    def _as_seen(self, stored: ContainerRecord, *, held: bool) -> ContainerRecord:
-        if held or stored.process is None or stored.state is State.REMOVING:
-            return stored
-        if stored.state is State.RUNNING:
-            alive = is_alive(stored.process)
-            return (
-                stored if truth(stored.state, alive=alive, held=held) is stored.state else self._ended(stored)
-            )
-        note = self.folders.pid_note(stored.id) if is_alive(stored.process) is not None else None
-        if note is None:
-            return replace(stored, process=None)
-        process = _first_process(note.pid, note.written)
-        running = replace(
-            stored, state=State.RUNNING, process=process, started=note.written, finished=None, exit_code=None
-        )
-        return running if process is not None else self._ended(running)
-
-    def _ended(self, record: ContainerRecord) -> ContainerRecord:
-        finished = self.folders.last_change(record.id) or time.time()
-        return replace(
-            record,
-            state=State.EXITED,
-            process=None,
-            finished=max(finished, record.started or finished),
-            exit_code=UNKNOWN_EXIT,
-        )
-
 
 def _outlives(record: ContainerRecord) -> bool:
     """Whether a container is still wanted after a power cut: not where it was started and goes with its end."""
     return not (record.spec.remove and (record.process is not None or record.state is not State.CREATED))
-
-
-def _is_unwanted(stored: ContainerRecord, seen: ContainerRecord) -> bool:
-    if stored.state is State.REMOVING:
-        return True
-    # With `--rm`: it was started, or somebody died over it, and it does not run.
-    tried = seen.state is State.EXITED or stored.process is not None or stored.exit_code is not None
-    return stored.spec.remove and tried and seen.state is not State.RUNNING
-
-
-def _first_process(pid: int, written: float) -> ProcessIdentity | None:
-    """The process of a pid that was written down then; None where it has ended, and another has its id."""
-    try:
-        process = process_of(pid)
-    except ProcessLookupError:
-        return None
-    began = boot_time() + process.seconds
-    return process if began <= written + _SLACK else None
 
 
 def _row(tx: Transaction, container: str) -> Sequence[object] | None:

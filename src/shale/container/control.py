@@ -9,7 +9,7 @@ from typing import Final
 from shale.container.containers import Containers
 from shale.container.naming import ContainerNotFound
 from shale.container.record import ContainerRecord
-from shale.container.signals import parse_signal
+from shale.container.signals import InvalidSignal, parse_signal
 from shale.container.states import State
 from shale.errors import Conflict, NotFound
 from shale.linux.pidfd import signal_process, wait_for_end
@@ -78,10 +78,8 @@ class Control:
         record = self._containers.find(text)
         if record.state is not State.RUNNING or record.process is None:
             return record
-        wish = record.spec.config.get("StopSignal")
-        asking = number or (parse_signal(wish) if wish else signal.SIGTERM)
         try:
-            signal_process(record.process, asking)
+            signal_process(record.process, number or _asking(record))
             if not wait_for_end(record.process, None if timeout < 0 else timeout):
                 signal_process(record.process, signal.SIGKILL)
         except ProcessLookupError:
@@ -112,3 +110,12 @@ class Control:
             except ContainerNotFound:
                 return None
         return seen
+
+
+def _asking(record: ContainerRecord) -> int:
+    """The signal that asks a container to end; docker's default where its image names none that exists."""
+    wish = record.spec.config.get("StopSignal")
+    try:
+        return parse_signal(wish) if wish else signal.SIGTERM
+    except InvalidSignal:
+        return signal.SIGTERM

@@ -10,13 +10,12 @@ from __future__ import annotations
 
 import fcntl
 import os
+import re
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Final
-
-import msgspec
+from typing import Final, NamedTuple
 
 from shale.container.naming import ContainerNotFound
 from shale.errors import Unavailable
@@ -24,21 +23,23 @@ from shale.linux.durable import disk_errors
 from shale.linux.removal import remove_tree
 from shale.store.locked import FolderBusy, lock_folder, try_lock
 
-__all__ = ["ContainerBusy", "Folders", "HeldFolder", "PidNote"]
+__all__ = ["PATIENCE", "ContainerBusy", "Folders", "HeldFolder", "PidNote"]
 
-_PATIENCE: Final = 60.0
+PATIENCE: Final = 60.0
+"""Seconds to wait for somebody else who is at work on a container."""
 _POLL: Final = 0.01
 """Seconds between two looks at a lock that somebody else holds."""
 _OPEN: Final = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _PID: Final = "pid"
 _LONGEST_PID: Final = 32
+_ID: Final = re.compile(r"[0-9a-f]{64}")
 
 
 class ContainerBusy(Unavailable):
     """Somebody else has been at work on the container for longer than we wait."""
 
 
-class PidNote(msgspec.Struct, frozen=True):
+class PidNote(NamedTuple):
     """What the runtime wrote of a first process.
 
     Attributes:
@@ -50,7 +51,7 @@ class PidNote(msgspec.Struct, frozen=True):
     written: float
 
 
-class HeldFolder(msgspec.Struct, frozen=True):
+class HeldFolder(NamedTuple):
     """The folder of one container whose lock we hold.
 
     Attributes:
@@ -106,14 +107,14 @@ class Folders:
         return self._path / container
 
     def ids(self) -> list[str]:
-        """The containers that have a folder."""
+        """The containers that have a folder; what has another name is not ours to look at, or to remove."""
         try:
-            return os.listdir(self._path)
+            return [name for name in os.listdir(self._path) if _ID.fullmatch(name)]
         except FileNotFoundError:
             return []
 
     @contextmanager
-    def create(self, container: str, *, patience: float = _PATIENCE) -> Iterator[HeldFolder]:
+    def create(self, container: str, *, patience: float = PATIENCE) -> Iterator[HeldFolder]:
         """Make the folder of a container where it is missing, and hold it.
 
         Args:
@@ -137,7 +138,7 @@ class Folders:
             os.close(held)
 
     @contextmanager
-    def hold(self, container: str, *, patience: float = _PATIENCE) -> Iterator[HeldFolder]:
+    def hold(self, container: str, *, patience: float = PATIENCE) -> Iterator[HeldFolder]:
         """Hold the folder of a container, waiting for whoever does.
 
         Args:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from contextlib import ExitStack
+from typing import NamedTuple
 
 from shale.container.command import check_command
 from shale.container.folders import HeldFolder
@@ -11,13 +13,25 @@ from shale.container.ports import Workshop
 from shale.container.record import ContainerRecord
 from shale.runtime.driver import Running, Streams
 
-__all__ = ["STATE", "launch"]
+__all__ = ["STATE", "Launched", "launch"]
 
 STATE = "runtime"
 """The folder in which the runtime keeps its state."""
 
 
-def launch(workshop: Workshop, held: HeldFolder, record: ContainerRecord, streams: Streams) -> Running:
+class Launched(NamedTuple):
+    """A container whose runtime was started.
+
+    Attributes:
+        running: the runtime at work.
+        notes: what could not be as it should, for a person.
+    """
+
+    running: Running
+    notes: Sequence[str]
+
+
+def launch(workshop: Workshop, held: HeldFolder, record: ContainerRecord, streams: Streams) -> Launched:
     """Start a container; the pid file appears when its first process runs.
 
     The root file system is mounted in a mount namespace that belongs to the runtime and its children alone: it
@@ -35,7 +49,7 @@ def launch(workshop: Workshop, held: HeldFolder, record: ContainerRecord, stream
     driver = workshop.driver()
     held.forget_pid()
 
-    def begin() -> Running:
+    def begin() -> Launched:
         with ExitStack() as stack:
             parts = {}
             for name, mode in (("upper", 0o755), ("work", 0o700), ("rootfs", 0o755), (STATE, 0o700)):
@@ -45,10 +59,11 @@ def launch(workshop: Workshop, held: HeldFolder, record: ContainerRecord, stream
             mount = workshop.roots.mount(record, parts["upper"], parts["work"], volatile=record.spec.remove)
             stack.callback(os.close, mount)
             workshop.mounting.attach(mount, parts["rootfs"])
-            workshop.bundles.write(record, held)
+            notes = workshop.bundles.write(record, held)
             root = os.open(held.path / "rootfs", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
             stack.callback(os.close, root)
             check_command(root, record.spec)
-            return driver.run(held.path / STATE, record.id, held.path, held.pid_file, streams)
+            running = driver.run(held.path / STATE, record.id, held.path, held.pid_file, streams)
+            return Launched(running, notes)
 
     return workshop.mounting.in_private_mounts(begin)

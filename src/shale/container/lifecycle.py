@@ -62,12 +62,12 @@ class Lifecycle:
         with self._containers.folders.create(record.id) as held:
             return self._add(record, held)
 
-    def run(self, record: ContainerRecord, plumbing: Plumbing) -> Supervision:
+    def run(self, record: ContainerRecord, plumbing: Callable[[], Plumbing]) -> Supervision:
         """Make a container and start it, with nothing in between that others could see.
 
         Args:
             record: as `create`.
-            plumbing: where its streams lead; closed with the end of the run.
+            plumbing: makes what its streams lead through; closed with the end of the run.
 
         Raises:
             ShaleError: as `create`; what happens afterwards `Supervision.began` tells.
@@ -75,14 +75,14 @@ class Lifecycle:
         with ExitStack() as lock:
             held = lock.enter_context(self._containers.folders.create(record.id))
             added = self._add(replace(record, process=current_process()), held)
-            return self._supervise(plumbing, held, added, lock.pop_all())
+            return self._supervise(plumbing(), held, added, lock.pop_all())
 
-    def start(self, text: str, plumbing: Callable[[ContainerRecord], Plumbing]) -> Supervision:
+    def start(self, text: str, plumbing: Callable[[], Plumbing]) -> Supervision:
         """Start a container that was created, or has ended.
 
         Args:
             text: its id, name or the beginning of its id.
-            plumbing: gives where its streams lead.
+            plumbing: as `run`.
 
         Raises:
             ContainerNotFound, AmbiguousContainer: see `Containers.find`.
@@ -93,12 +93,11 @@ class Lifecycle:
         if record.state is State.RUNNING:
             raise _running(record)
         with ExitStack() as lock:
-            held = lock.enter_context(self._containers.folders.hold(record.id))
-            now = self._containers.settled(held)
+            held, now = lock.enter_context(self._containers.held(record.id))
             if now.state is State.RUNNING:
                 raise _running(now)
             starting = self._containers.move(now, replace(now, process=current_process(), failure=None))
-            return self._supervise(plumbing(starting), held, starting, lock.pop_all())
+            return self._supervise(plumbing(), held, starting, lock.pop_all())
 
     def _add(self, record: ContainerRecord, held: HeldFolder) -> ContainerRecord:
         try:

@@ -8,9 +8,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from typing import Final
-
-import msgspec
+from typing import Final, NamedTuple
 
 from shale.container.containers import Containers
 from shale.container.record import ContainerRecord
@@ -27,6 +25,7 @@ __all__ = [
     "PRUNE_FILTERS",
     "ContainerFilters",
     "ContainerSummary",
+    "ContainerUsage",
     "changed_bytes",
     "summarise",
 ]
@@ -37,7 +36,7 @@ _STATUSES: Final = frozenset({"created", "restarting", "running", "removing", "p
 """Docker's words; those that no container of ours can be in are words all the same."""
 
 
-class ContainerSummary(msgspec.Struct, frozen=True):
+class ContainerSummary(NamedTuple):
     """One line of a list.
 
     Attributes:
@@ -53,6 +52,20 @@ class ContainerSummary(msgspec.Struct, frozen=True):
     image_id: str
     platform: str
     image_size: int
+
+
+class ContainerUsage(NamedTuple):
+    """The room that a container takes.
+
+    Attributes:
+        id: of the container.
+        running: whether it runs.
+        size: bytes of the files that it has made or changed.
+    """
+
+    id: str
+    running: bool
+    size: int
 
 
 def summarise(store: Store, records: Iterable[ContainerRecord]) -> list[ContainerSummary]:

@@ -5,10 +5,8 @@ The engine puts the real ones together; tests have fakes.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Protocol, TypeVar
-
-import msgspec
+from collections.abc import Callable, Sequence
+from typing import NamedTuple, Protocol, TypeVar
 
 from shale.container.folders import HeldFolder
 from shale.container.record import ContainerRecord
@@ -43,12 +41,15 @@ class Roots(Protocol):
 class Bundles(Protocol):
     """Writes what an OCI runtime reads."""
 
-    def write(self, record: ContainerRecord, held: HeldFolder) -> None:
+    def write(self, record: ContainerRecord, held: HeldFolder) -> Sequence[str]:
         """Write the bundle of a container into its folder; called where its root file system is mounted.
 
         Args:
             record: which.
             held: its folder, with the root mounted at `rootfs` in it.
+
+        Returns:
+            What cannot be as it should, for a person.
 
         Raises:
             ShaleError: what it wishes cannot be had.
@@ -65,7 +66,7 @@ class Mounting(Protocol):
         """Give a detached mount a place."""
 
 
-class Workshop(msgspec.Struct, frozen=True):
+class Workshop(NamedTuple):
     """The parts with which containers are run.
 
     Attributes:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import signal
+import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import Final
@@ -16,7 +17,7 @@ from typing import Final
 from msgspec.structs import replace
 
 from shale.container.containers import Containers
-from shale.container.folders import ContainerBusy, HeldFolder
+from shale.container.folders import PATIENCE, ContainerBusy, HeldFolder
 from shale.container.launch import STATE
 from shale.container.naming import ContainerNotFound
 from shale.container.record import ContainerRecord
@@ -29,6 +30,8 @@ __all__ = ["ContainerRunning", "PutDown"]
 
 _PATIENCE: Final = 30.0
 """Seconds until a process that was killed is gone."""
+_GLANCE: Final = 0.2
+"""Seconds to wait for a lock before looking whether the container runs by now."""
 
 
 class ContainerRunning(Conflict):
@@ -78,30 +81,36 @@ class PutDown:
             ContainerBusy: somebody else is at work on it and does not come to an end.
         """
         record = self._containers.find(text)
+        deadline = time.monotonic() + PATIENCE
+        with suppress(ContainerNotFound):  # with --rm, or by another remover: gone is gone
+            while not self._try_to_remove(record, force=force, last=time.monotonic() >= deadline):
+                record = self._containers.find(record.id)
+        return record
+
+    def _try_to_remove(self, record: ContainerRecord, *, force: bool, last: bool) -> bool:
+        """Remove a container, or do not: somebody holds it who may be about to start it."""
         if record.state is State.RUNNING:
             if not force:
                 raise ContainerRunning(record)
             self._kill(record)
-        # Made where it is missing: a remover that was killed may have left the row alone.
-        with self._containers.folders.create(record.id) as held:
-            try:
-                now = self._containers.settled(held)
-            except ContainerNotFound:
-                self._containers.folders.remove(held)
-                return record  # with --rm, or by another remover: gone is gone
-            if now.state is State.RUNNING and not force:
-                raise ContainerRunning(now)
-            self._end(held)
-            self._take_away(held, self._containers.settled(held))
-        return record
+        try:
+            with self._containers.held(record.id, patience=_GLANCE) as (held, now):
+                if now.state is State.RUNNING and not force:
+                    raise ContainerRunning(now)
+                self._end(held)
+                self._take_away(held, self._containers.settled(held))
+        except ContainerBusy:
+            if last:
+                raise
+            return False
+        return True
 
     def prune(self, record: ContainerRecord) -> bool:
         """Remove a container that does not run; false where somebody is at work on it, or it is gone."""
         with (
             suppress(ContainerBusy, ContainerNotFound),
-            self._containers.folders.hold(record.id, patience=0) as held,
+            self._containers.held(record.id, patience=0) as (held, now),
         ):
-            now = self._containers.settled(held)
             if now.state is not State.RUNNING:
                 self._end(held)
                 self._take_away(held, now)
@@ -117,6 +126,7 @@ class PutDown:
         folders = self._containers.folders
         for container in abandoned:
             with suppress(ContainerBusy), folders.create(container, patience=0) as held:
+                # Before the row is settled: that somebody died over it is what tells.
                 if not self._containers.is_abandoned(held):
                     continue
                 self._end(held)

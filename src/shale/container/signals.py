@@ -21,7 +21,7 @@ def parse_signal(text: str) -> int:
         InvalidSignal: there is none of that name or number.
     """
     word = text.upper().removeprefix("SIG")
-    if word.isdigit():
+    if re.fullmatch(r"[0-9]{1,9}", word):
         number = int(word)
         if 1 <= number <= signal.SIGRTMAX:
             return number

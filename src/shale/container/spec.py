@@ -9,14 +9,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from typing import Any
-
-import msgspec
+from types import MappingProxyType
+from typing import Any, NamedTuple
 
 __all__ = ["ContainerSpec", "decode_spec"]
 
 
-class ContainerSpec(msgspec.Struct, frozen=True):
+class ContainerSpec(NamedTuple):
     """What a container should be.
 
     Attributes:
@@ -25,7 +24,7 @@ class ContainerSpec(msgspec.Struct, frozen=True):
         remove: whether it goes when its process has ended (`--rm`).
     """
 
-    config: Mapping[str, Any] = msgspec.field(default_factory=dict)
+    config: Mapping[str, Any] = MappingProxyType({})
     wishes: str = "{}"
     remove: bool = False
 
@@ -41,7 +40,7 @@ class ContainerSpec(msgspec.Struct, frozen=True):
 
     def encode(self) -> str:
         """The text of the row."""
-        return json.dumps({"config": self.config, "wishes": self.wishes, "remove": self.remove})
+        return json.dumps({"config": dict(self.config), "wishes": self.wishes, "remove": self.remove})
 
 
 def decode_spec(text: str) -> ContainerSpec:

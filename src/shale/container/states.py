@@ -1,8 +1,6 @@
 """The states of a container, and the one table of what may follow what.
 
-A row's state is what was written last. What is true is read from the row, from the process that it names, and
-from whether somebody is at work on the container (see `truth`): whoever starts, supervises or removes one holds
-the lock of its folder, and the kernel lets go of that when they die, however they die.
+A row's state is what was written last; what is true is read in `seeing`.
 """
 
 from __future__ import annotations
@@ -13,7 +11,7 @@ from typing import Final
 
 from shale.errors import Conflict
 
-__all__ = ["NEXT", "UNKNOWN_EXIT", "State", "StateChanged", "check_move", "truth"]
+__all__ = ["NEXT", "UNKNOWN_EXIT", "State", "StateChanged", "check_move"]
 
 UNKNOWN_EXIT: Final = 255
 """The exit code of a process whose end nobody saw."""
@@ -54,19 +52,3 @@ def check_move(container: str, was: State, to: State) -> None:
     """
     if to not in NEXT[was]:
         raise StateChanged(f"container {container} is {was.value}: it cannot become {to.value}")
-
-
-def truth(written: State, *, alive: bool | None, held: bool) -> State:
-    """What a container is, from what was written and what can be seen.
-
-    Args:
-        written: the state of the row.
-        alive: whether the first process runs; None where that cannot be known from here.
-        held: whether somebody who lives holds the container's lock: they will write what comes next.
-    """
-    if written is State.REMOVING or held:
-        return written
-    if written is State.RUNNING:
-        return State.EXITED if alive is False else State.RUNNING
-    # Whoever started it died between the start and the row.
-    return State.RUNNING if alive else written

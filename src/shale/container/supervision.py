@@ -11,6 +11,7 @@ from __future__ import annotations
 import signal
 import threading
 import time
+from collections.abc import Sequence
 from contextlib import ExitStack, suppress
 from typing import Any, Final
 
@@ -42,6 +43,7 @@ class Supervision:
 
     Attributes:
         id: of the container.
+        notes: what could not be as it should, for a person; complete when it has begun.
     """
 
     def __init__(
@@ -64,6 +66,7 @@ class Supervision:
             lock: closed at the end: it holds the lock.
         """
         self.id = record.id
+        self.notes: Sequence[str] = ()
         self._containers = containers
         self._workshop = workshop
         self._put_down = PutDown(containers, workshop.driver)
@@ -139,7 +142,7 @@ class Supervision:
 
     def _supervise(self) -> None:
         try:
-            self._running = launch(self._workshop, self._held, self._record, self._plumbing.streams)
+            self._running, self.notes = launch(self._workshop, self._held, self._record, self._plumbing.streams)
             self._plumbing.release()
             code = self._watch(_End(self._running))
         except ShaleError as error:

@@ -26,6 +26,7 @@ from shale.linux.joining import root_of
 from shale.runtime.bundle import Prepared, read_prepared
 from shale.runtime.firstprocess import absolute
 from shale.runtime.wishes import decode_wishes
+from shale.snapshot.copied import is_copied
 
 __all__ = ["BeingRemoved", "Changed", "Roots", "Views"]
 
@@ -60,11 +61,13 @@ class Changed(msgspec.Struct, frozen=True):
         lower: of the tree of its image.
         made: paths from the root of what was made in it to mount on what every container has; see
             `container/changes`.
+        whole: whether the upper directory is the whole tree, and not only what differs.
     """
 
     upper: int
     lower: int
     made: frozenset[bytes] = frozenset()
+    whole: bool = False
 
 
 class Views:
@@ -96,7 +99,7 @@ class Views:
             stack.callback(os.close, upper)
             lower = self._roots.view(record)
             stack.callback(os.close, lower)
-            yield Changed(upper, lower, self._made(record))
+            yield Changed(upper, lower, self._made(record), whole=self._is_copied(record))
 
     def _upper(self, record: ContainerRecord) -> int:
         path = self._containers.folders.path(record.id) / UPPER
@@ -105,6 +108,16 @@ class Views:
             return os.open(path, _FOLDER)
         except FileNotFoundError:
             raise ContainerNotFound(record.id) from None
+
+    def _is_copied(self, record: ContainerRecord) -> bool:
+        try:
+            work = os.open(self._containers.folders.path(record.id) / WORK, _FOLDER)
+        except FileNotFoundError:
+            return False
+        try:
+            return is_copied(work)
+        finally:
+            os.close(work)
 
     def cgroup(self, record: ContainerRecord) -> str:
         """The path of a container's control group; empty where it has none."""

@@ -122,7 +122,7 @@ class Archives(msgspec.Struct, frozen=True):
         wanted = parse_platform(platform, host) if platform and platform != _ALL else None
         with open_archive(source, store.root, self.cancel.check) as members:
             archive = read_archive(members)
-            mountable = self.parts.snapshotting.mountable()
+            mountable = self.parts.snapshotting.mountable
             loader = Loader(store, self.listener, self.cancel, mountable=mountable)
             for image in archive.images:
                 yield loader.load(archive, image, wanted)

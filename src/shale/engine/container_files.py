@@ -11,7 +11,7 @@ from shale.engine.rows import ContainerRows
 from shale.oci.reference import InvalidReference, Reference
 
 if TYPE_CHECKING:
-    from shale.container.copying import Copied, FileCopier
+    from shale.container.files.copying import Copied, FileCopier
     from shale.container.view import Views
     from shale.image.written import Made
     from shale.layer.diff import Change
@@ -107,7 +107,7 @@ class FileVerbs(ContainerRows):
             Conflict: what is at the destination is in the way.
             ShaleError: the disk, or the container's tree.
         """
-        from shale.container.copying import CopyOptions  # noqa: PLC0415 - as above
+        from shale.container.files.copying import CopyOptions  # noqa: PLC0415 - as above
 
         options = CopyOptions(archive=archive, follow=follow)
         record, copier = self.rows.find(name), self._copier(cancel)
@@ -137,7 +137,7 @@ class FileVerbs(ContainerRows):
         Raises:
             ShaleError: as `copy_from`.
         """
-        from shale.container.copying import CopyOptions  # noqa: PLC0415 - as above
+        from shale.container.files.copying import CopyOptions  # noqa: PLC0415 - as above
 
         record, copier = self.rows.find(name), self._copier(cancel)
         if isinstance(source, str | Path):
@@ -156,7 +156,7 @@ class FileVerbs(ContainerRows):
             ContainerNotFound, AmbiguousContainer: no such container, or several.
             ShaleError: the disk, or the container's tree.
         """
-        from shale.container.export import export  # noqa: PLC0415 - as above
+        from shale.container.files.export import export  # noqa: PLC0415 - as above
         from shale.image.archive.outfile import whole_file  # noqa: PLC0415 - as above
 
         record, views = self.rows.find(name), self._views()
@@ -167,17 +167,15 @@ class FileVerbs(ContainerRows):
         export(views, record, to, _check(cancel))
 
     def _copier(self, cancel: Cancellation | None) -> FileCopier:
-        from shale.container.copying import FileCopier  # noqa: PLC0415 - as above
+        from shale.container.files.copying import FileCopier  # noqa: PLC0415 - as above
 
         return FileCopier(self._views(), os.getcwd(), _check(cancel))
 
     def _views(self) -> Views:
-        from shale.container.roots import SnapshotRoots  # noqa: PLC0415 - as above
         from shale.container.view import Views  # noqa: PLC0415 - as above
-        from shale.engine.runner import fill_volume  # noqa: PLC0415 - as above
+        from shale.engine.runner import fill_volume, image_roots  # noqa: PLC0415 - as above
 
-        roots = SnapshotRoots(self._parts.store, self._parts.snapshotting.snapshots)
-        return Views(self.rows, roots, fill_volume)
+        return Views(self.rows, image_roots(self._parts), fill_volume)
 
 
 def _check(cancel: Cancellation | None) -> Callable[[], None]:

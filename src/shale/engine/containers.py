@@ -9,6 +9,7 @@ from shale.container.listing import (
     LIST_FILTERS,
     ContainerFilters,
     ContainerSummary,
+    ContainerUsage,
     changed_bytes,
     summarise,
 )
@@ -54,6 +55,13 @@ class Containers(RunVerbs, FileVerbs):
         from shale.engine.container import Container  # noqa: PLC0415 - not for lists
 
         return Container(self, self.find(text).id)
+
+    def usage(self) -> Sequence[ContainerUsage]:
+        """The room that each container takes."""
+        return [
+            ContainerUsage(one.id, one.state is State.RUNNING, changed_bytes(self.rows, one.id))
+            for one in self.tidied()
+        ]
 
     def changed_bytes(self, text: str) -> int:
         """Bytes of the files that a container has made or changed; errors as `find`."""

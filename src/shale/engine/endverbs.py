@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-
-import msgspec
+from typing import NamedTuple
 
 from shale.container.listing import PRUNE_FILTERS, ContainerFilters, changed_bytes
 from shale.container.states import State
@@ -16,7 +15,7 @@ from shale.image.instants import parse_until
 __all__ = ["EndVerbs", "Pruned"]
 
 
-class Pruned(msgspec.Struct, frozen=True):
+class Pruned(NamedTuple):
     """What a prune removed.
 
     Attributes:

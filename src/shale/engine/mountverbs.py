@@ -135,13 +135,20 @@ class MountVerbs(NameVerbs):
         return place
 
     def unpack(
-        self, name: str, to: Path, *, platform: str | None = None, check: Callable[[], None] = _go_on
+        self,
+        name: str,
+        to: Path,
+        *,
+        bundle: bool = False,
+        platform: str | None = None,
+        check: Callable[[], None] = _go_on,
     ) -> Unpacked:
         """Write the tree of an image into a new or empty folder; nothing is mounted, and no root is needed.
 
         Args:
             name: a name, digest or id.
             to: the folder. It appears whole or not at all.
+            bundle: make an OCI bundle: the tree is `to/rootfs`, and `to/config.json` says how to run it.
             platform: as `mount`.
             check: called often; it may raise to stop.
 
@@ -154,7 +161,10 @@ class MountVerbs(NameVerbs):
         from shale.image.unpack import unpack_image  # noqa: PLC0415 - not for those who only look
 
         store = self._parts.store
-        return self._look(name, lambda image: unpack_image(store, self._manifest(image, platform), to, check))
+        return self._look(
+            name,
+            lambda image: unpack_image(store, self._manifest(image, platform), to, bundle=bundle, check=check),
+        )
 
     def _mounts(self) -> ImageMounts:
         from shale.image.mounts import ImageMounts  # noqa: PLC0415 - as above

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from shale.container.containers import Containers as Rows
 from shale.container.folders import Folders
 from shale.container.record import ContainerRecord
 from shale.engine.parts import Parts
+from shale.errors import ShaleError
+from shale.linux.outside import require_root
 
 if TYPE_CHECKING:
     from shale.engine.runner import Runner
@@ -43,15 +46,23 @@ class ContainerRows:
         return self.rows.find(text)
 
     def tidied(self) -> Sequence[ContainerRecord]:
-        """Every container, after what killed processes left was cleared away."""
+        """Every container, after what killed processes left was cleared away, as far as that can be done."""
         survey = self.rows.survey()
         if survey.abandoned:
-            self.runner().put_down.tidy(survey.abandoned)
+            # What this user cannot take away (files of a user namespace) is shown as it is, and left to
+            # whoever can.
+            with suppress(ShaleError):
+                self.runner().put_down.tidy(survey.abandoned)
             survey = self.rows.survey()
         return survey.records
 
     def runner(self) -> Runner:
-        """What needs a runtime and snapshots: they cost more to import than a list of containers takes."""
+        """What needs a runtime and snapshots: they cost more to import than a list of containers takes.
+
+        Raises:
+            NotInside: an ordinary user asks outside of a user namespace.
+        """
+        require_root("makes, runs and removes containers")
         from shale.engine.runner import Runner  # noqa: PLC0415 - see above
 
         return Runner(self._parts, self.rows)

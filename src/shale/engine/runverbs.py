@@ -78,7 +78,7 @@ class RunVerbs(EndVerbs):
 
         runner = self.runner()
         tty = wants_terminal(self.find(text))
-        return Started(lambda plumbing: runner.lifecycle.start(text, lambda _: plumbing), streams, tty=tty)
+        return Started(lambda plumbing: runner.lifecycle.start(text, plumbing), streams, tty=tty)
 
     @contextmanager
     def temporary(self, image: str, *command: str, **options: Unpack[ContainerOptions]) -> Iterator[Container]:

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from threading import Lock
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, BinaryIO, Final
 
 from shale.errors import Unsupported
+from shale.linux.outside import require_root
 from shale.store.store import Store
 
 if TYPE_CHECKING:
+    from shale.container.roots import Images
     from shale.image.making import Mountable
-    from shale.snapshot.entries import OpenTar
+    from shale.snapshot.copied import CopiedSnapshots
+    from shale.snapshot.correction import Correction
     from shale.snapshot.form import LayerForm
     from shale.snapshot.layers import Layers
     from shale.snapshot.probe import Candidate, Verdict
@@ -21,7 +24,7 @@ if TYPE_CHECKING:
 
 __all__ = ["NothingMountable", "Snapshotting"]
 
-_ALL_USERS: Final = 2**32 - 1
+_NOBODY: Final = "an ordinary user mounts in a user namespace, which shale unshare makes"
 
 
 class NothingMountable(Unsupported):
@@ -66,6 +69,24 @@ class Snapshotting:
                 self._snapshots = self._open()
             return self._snapshots
 
+    def standing(self) -> Images:
+        """What containers stand on: the snapshots, or where nothing can be mounted, copies.
+
+        Raises:
+            NotInside: an ordinary user may have neither outside of a user namespace.
+            DiskFull, NoPermission, StorageFailure: the disk.
+        """
+        require_root("sees the files of containers")
+        if self.verdict().chosen is None:
+            return self.copies()
+        return self.snapshots()
+
+    def copies(self) -> CopiedSnapshots:
+        """Images as whole copies, for containers that were begun so."""
+        from shale.snapshot.copied import CopiedSnapshots  # noqa: PLC0415 - see the top
+
+        return CopiedSnapshots(self._store)
+
     def mountable(self) -> Mountable | None:
         """What makes layers mountable while they are pulled; None where their first use is early enough.
 
@@ -82,12 +103,14 @@ class Snapshotting:
         )
 
     def forms(self) -> Mapping[str, LayerForm]:
-        """The forms that layers of this store may be in, by name, whether or not they can be mounted here."""
-        return {one.form.name: one.form for one in reversed(list(self._candidates))}
+        """The forms that whoever runs this can read, by name, whether or not they can be mounted here."""
+        return {one.form.name: one.form for one in self._candidates}
 
     def _find_out(self) -> Verdict:
-        from shale.snapshot.probe import probe  # noqa: PLC0415 - see the top
+        from shale.snapshot.probe import Verdict, probe  # noqa: PLC0415 - see the top
 
+        if os.geteuid() != 0:
+            return Verdict(None, _NOBODY)  # not remembered: inside of a namespace it is another matter
         if self._verdict is None:
             root = os.open(self._store.root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
             try:
@@ -105,7 +128,7 @@ class Snapshotting:
         verdict = self._find_out()
         if verdict.chosen is None:
             raise NothingMountable(
-                f"images cannot be mounted: {verdict.reason}; use root, or shale unshare, or shale image unpack"
+                f"images cannot be mounted: {verdict.reason}; shale image unpack writes them into a folder"
             )
         layers: Layers = Layers(self._store, verdict.chosen.form)
         corrections = Corrections(self._store, layers, _correct)
@@ -116,30 +139,24 @@ class _Candidates:
     """The forms that may work for this user, the best one first; those that nobody gets to are not imported."""
 
     def __iter__(self) -> Iterator[Candidate]:
+        from shale.linux.idmap import read_tables  # noqa: PLC0415 - see the top
         from shale.snapshot.probe import Candidate  # noqa: PLC0415 - see the top
 
-        users = _users()
-        if users == _ALL_USERS:
+        users, _ = read_tables()
+        if users.is_everything:
             from shale.snapshot.erofs.form import ErofsForm  # noqa: PLC0415 - see the top
 
             yield Candidate(ErofsForm())
         from shale.snapshot.tree import TreeForm  # noqa: PLC0415 - see the top
 
-        if users == _ALL_USERS:
+        if users.is_everything:
             yield Candidate(TreeForm())
         else:  # a user namespace, where layers are marked in another way
-            yield Candidate(TreeForm(user=True, keep_owner=users > 1), user=True)
+            yield Candidate(TreeForm(user=True, keep_owner=users.largest > 0), user=True)
 
 
-def _correct(tars: Sequence[OpenTar], loose: Sequence[bool]) -> Iterable[bytes] | None:
-    """The tar of the layer that puts a chain right; see `Corrections`."""
-    from shale.snapshot.merge import correct  # noqa: PLC0415 - few chains need it
+def _correct(tars: Sequence[Callable[[], BinaryIO]], loose: Sequence[bool]) -> Correction | None:
+    """See `shale.snapshot.merge.correct`; most chains need no correction, or have it already."""
+    from shale.snapshot.merge import correct  # noqa: PLC0415 - see above
 
     return correct(tars, loose)
-
-
-def _users() -> int:
-    """How many user ids there are here (user_namespaces(7))."""
-    with open("/proc/self/uid_map", encoding="ascii") as file:
-        lines = file.read().splitlines()
-    return sum(int(line.split()[2]) for line in lines)

@@ -50,14 +50,21 @@ class _Kept:
         self._limit = limit
         self._pieces: list[bytes] = []
         self._size = 0
-        self.full: Callable[[], None] = lambda: None
+        self._full: Callable[[], None] | None = None
 
     def __call__(self, piece: bytes) -> None:
         self._size += len(piece)
         if self._size > self._limit:
-            self.full()
+            if self._full is not None:
+                self._full()
             raise OutputTooLong(f"the container wrote more than {self._limit} bytes and was stopped")
         self._pieces.append(piece)
+
+    def when_full(self, act: Callable[[], None]) -> None:
+        """Say what to do when it is full; done at once where it is already."""
+        self._full = act
+        if self._size > self._limit:
+            act()
 
     @property
     def content(self) -> bytes:
@@ -68,12 +75,16 @@ class Started:
     """A container that runs as long as this program lets it; a context manager, whose end is its end."""
 
     def __init__(
-        self, start: Callable[[Plumbing], Supervision], streams: StreamOptions, *, tty: bool = False
+        self,
+        start: Callable[[Callable[[], Plumbing]], Supervision],
+        streams: StreamOptions,
+        *,
+        tty: bool = False,
     ) -> None:
         """Start; returns when the first process runs.
 
         Args:
-            start: begins with the streams that it is given.
+            start: begins with the streams that it is told how to make.
             streams: where the container reads and writes.
             tty: whether it has a terminal.
 
@@ -84,16 +95,19 @@ class Started:
         limit = streams.get("limit", MOST_KEPT)
         self._stdout, self._stderr = _Kept(limit), _Kept(limit)
         self._files = ExitStack()
-        plumbing = Plumbing(
-            self._source(streams.get("stdin")),
-            _sink(streams.get("stdout"), self._stdout),
-            _sink(streams.get("stderr"), self._stderr),
-            tty=tty,
-        )
-        self._supervision = start(plumbing)
-        for kept in (self._stdout, self._stderr):
-            kept.full = self._supervision.end
+
+        def plumbing() -> Plumbing:
+            return Plumbing(
+                self._source(streams.get("stdin")),
+                _sink(streams.get("stdout"), self._stdout),
+                _sink(streams.get("stderr"), self._stderr),
+                tty=tty,
+            )
+
         try:
+            self._supervision = start(plumbing)
+            for kept in (self._stdout, self._stderr):
+                kept.when_full(self._supervision.end)
             self._supervision.began()
         except BaseException:
             self._files.close()

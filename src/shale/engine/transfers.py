@@ -124,7 +124,7 @@ class Transfers(msgspec.Struct, frozen=True):
             at = known if head.digest == known else None
         shown = reference.tag if reference.digest is None else str(reference.digest)
         self.listener(Notice(f"{shown}: Pulling from {_shown_repository(reference)}"))
-        mountable = self.parts.snapshotting.mountable()
+        mountable = self.parts.snapshotting.mountable
         puller = Puller(store, self.listener, self.cancel, jobs=_JOBS, mountable=mountable)
         return puller.pull(
             registries.repository(reference),

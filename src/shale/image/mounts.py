@@ -172,6 +172,13 @@ class ImageMounts:
                 unmount(str(place), detach=force)
             self._forget(place)
 
+    def forget_others(self) -> None:
+        """Forget what is not mounted as seen from here: for when nobody is left who could see it otherwise."""
+        with self._locked():
+            for one in self._rows():
+                if not _is_mounted(one.place):
+                    self._forget(one.place)
+
     def _forget(self, place: Path) -> None:
         with suppress(OSError):
             os.rmdir(place)

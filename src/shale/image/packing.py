@@ -10,7 +10,6 @@ import os
 from typing import Final
 
 from shale.layer.compressor import compressor
-from shale.layer.scan import TarScan
 from shale.layer.verify import LayerFacts
 from shale.oci.digest import DiffID
 from shale.oci.mediatype import Compression
@@ -32,7 +31,7 @@ class LayerPacker:
         self._ingest = ingest
         self._packer = compressor(Compression.GZIP, threads=os.cpu_count() or 1)
         self._hasher = hashlib.sha256()
-        self._scan = TarScan()
+        self._size = 0
         self._held = bytearray()
 
     def write(self, piece: bytes | memoryview) -> None:
@@ -46,17 +45,21 @@ class LayerPacker:
         if len(self._held) >= _PIECE:
             self._flush()
 
-    def finish(self) -> LayerFacts:
-        """Say that the tar has ended; what the layer is. Errors as `write`."""
+    def finish(self, entries: int, content_size: int) -> LayerFacts:
+        """Say that the tar has ended; what the layer is. Errors as `write`.
+
+        Args:
+            entries: how many it has.
+            content_size: bytes of its files, as `LayerFacts` counts them: whoever wrote it knows.
+        """
         self._flush()
         for packed in self._packer.finish():
             self._ingest.write(packed)
-        self._scan.close()
         return LayerFacts(
             diff_id=DiffID.from_hasher("sha256", self._hasher),
-            tar_size=self._scan.position,
-            content_size=self._scan.content_size,
-            entries=self._scan.entries,
+            tar_size=self._size,
+            content_size=content_size,
+            entries=entries,
             compression=Compression.GZIP,
         )
 
@@ -68,6 +71,6 @@ class LayerPacker:
         tar = bytes(self._held)
         self._held.clear()
         self._hasher.update(tar)
-        self._scan.feed(tar)
+        self._size += len(tar)
         for packed in self._packer.feed(tar):
             self._ingest.write(packed)

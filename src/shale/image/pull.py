@@ -79,7 +79,7 @@ class Puller:
         cancel: Cancellation,
         *,
         jobs: int = 4,
-        mountable: Mountable | None = None,
+        mountable: Callable[[], Mountable | None] = lambda: None,
     ) -> None:
         """Prepare.
 
@@ -88,7 +88,7 @@ class Puller:
             listener: told what happens.
             cancel: cancelled by whoever wants the work to end.
             jobs: how many blobs at a time.
-            mountable: makes layers of what runs here mountable on the way; None leaves it for their first use.
+            mountable: asked when layers are to be fetched; makes those of what runs here mountable on the way.
         """
         self._store = store
         self._listener = listener
@@ -229,7 +229,7 @@ class Puller:
     def _making(
         self, manifest: Manifest, layer: Descriptor, said: Platform | None, expectation: Expectation
     ) -> LayerMaking | None:
-        mountable = self._mountable
+        mountable = self._mountable()
         if mountable is None or (said is not None and not mountable.runs(said)):
             return None
         return mountable.making(

@@ -8,29 +8,37 @@ from __future__ import annotations
 
 import errno
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from shale.errors import Conflict, Invalid
-from shale.image.layerkeys import layer_keys
-from shale.linux.durable import disk_errors
+from shale.errors import Conflict, Denied, Invalid
+from shale.image.layerkeys import image_config_of, layer_keys
+from shale.linux.durable import disk_errors, make_folder, write_file
+from shale.linux.idmap import read_tables
 from shale.linux.removal import remove_tree
+from shale.oci.config import Execution
 from shale.oci.digest import Digest
+from shale.oci.document import encode_document
 from shale.snapshot.blobtar import open_tar
 from shale.snapshot.copying import FolderNotEmpty, powers_over, write_merged
+from shale.snapshot.entries import OpenTar
 from shale.store.locked import FolderBusy, lock_folder
 from shale.store.store import Store
 
-__all__ = ["Unpacked", "UnpackingElsewhere", "unpack_image"]
+__all__ = ["LeftByOthers", "Unpacked", "UnpackingElsewhere", "unpack_image"]
 
 _OPEN = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
 class UnpackingElsewhere(Conflict):
     """Another process is unpacking into the same folder."""
+
+
+class LeftByOthers(Denied):
+    """Where the folder would be filled there is one of another user."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +55,12 @@ class Unpacked:
 
 
 def unpack_image(
-    store: Store, manifest: Digest, folder: Path, check: Callable[[], None] = lambda: None
+    store: Store,
+    manifest: Digest,
+    folder: Path,
+    *,
+    bundle: bool = False,
+    check: Callable[[], None] = lambda: None,
 ) -> Unpacked:
     """Write the tree of an image into a folder that is new or empty.
 
@@ -57,13 +70,16 @@ def unpack_image(
         store: where the image is.
         manifest: of the image.
         folder: the folder; the one that it is in must be there.
+        bundle: whether the tree is put into `rootfs` in the folder, with a `config.json` beside it.
         check: called often; it may raise to stop.
 
     Raises:
         FolderNotEmpty: something is there.
         UnpackingElsewhere: another process is at it.
+        LeftByOthers: another user has made a folder that is in the way.
         NotFound, Corrupt: the image is not here whole.
         InvalidTar, LayerTooLarge, OutputLimit: a layer is malformed or hostile.
+        InvalidUser, InvalidProcess: for a bundle, what the image says of its process makes no sense.
         DiskFull, NoPermission, StorageFailure: the disk.
     """
     with store.leases.hold(f"unpack {manifest.short}") as lease:
@@ -71,8 +87,40 @@ def unpack_image(
         layers = layer_keys(store, manifest)
         tars = [partial(open_tar, store.blobs, layer.digest) for layer in layers]
         with _new_folder(folder) as new:
-            notes = write_merged(tars, new, powers_over(new), check=check)
+            if bundle:
+                notes = _write_bundle(store, manifest, tars, new, check)
+            else:
+                notes = write_merged(tars, new, powers_over(new), check=check)
     return Unpacked(Path(os.path.abspath(folder)), notes)
+
+
+def _write_bundle(
+    store: Store, manifest: Digest, tars: Sequence[OpenTar], folder: int, check: Callable[[], None]
+) -> tuple[str, ...]:
+    """An OCI bundle (runtime-spec bundle.md): the tree, and how to run it."""
+    from shale.runtime.host import examine_host  # noqa: PLC0415 - most unpacking makes no bundle
+    from shale.runtime.standalone import standalone_spec  # noqa: PLC0415 - as above
+
+    with disk_errors("making a bundle"):
+        root = make_folder(folder, "rootfs", durable=False)
+    try:
+        powers = powers_over(root)
+        notes = write_merged(tars, root, powers, check=check)
+        owner = None if powers.give else _owner()
+        config = image_config_of(store, manifest).config or Execution()
+        spec, more = standalone_spec(config, root, examine_host(), manifest.short, owner)
+    finally:
+        os.close(root)
+    with disk_errors("writing a bundle's config.json"):
+        write_file(folder, "config.json", encode_document(spec), mode=0o644, durable=False)
+    return (*notes, *more)
+
+
+def _owner() -> tuple[int, int]:
+    """Whose the tree is, outside of a user namespace that has one user only: there the bundle will be run."""
+    users, groups = read_tables()
+    user, group = os.geteuid(), os.getegid()
+    return users.outside(user) or user, groups.outside(group) or group
 
 
 @contextmanager
@@ -121,6 +169,11 @@ def _locked(parent: int, name: str, place: Path) -> Iterator[int]:
         except FolderBusy:
             raise UnpackingElsewhere(f"another process is unpacking into {place}; wait for it") from None
     try:
+        _refuse_strangers(new, place.parent / name)
+    except BaseException:
+        os.close(new)
+        raise
+    try:
         with disk_errors(f"clearing what is left beside {place}"):
             for left in os.listdir(new):
                 remove_tree(new, left)
@@ -130,6 +183,12 @@ def _locked(parent: int, name: str, place: Path) -> Iterator[int]:
         raise
     finally:
         os.close(new)
+
+
+def _refuse_strangers(new: int, path: Path) -> None:
+    """Refuse a folder that was there and is somebody else's: they could put files into the tree."""
+    if os.fstat(new).st_uid != os.geteuid():
+        raise LeftByOthers(f"{path} is in the way, and another user's; remove it, or choose another place")
 
 
 def _rename(parent: int, name: str, place: Path) -> None:

@@ -52,12 +52,13 @@ class Written:
     notes: tuple[str, ...]
 
 
-def changes(upper: int, lower: int | None) -> Iterator[Change]:
+def changes(upper: int, lower: int | None, *, whole: bool = False) -> Iterator[Change]:
     """What was changed in an overlay, as `docker diff` shows it: sorted, with the folders on the way.
 
     Args:
         upper: descriptor of the upper directory.
         lower: descriptor of the merged tree that is below it; None where there is nothing below.
+        whole: whether `upper` is a whole tree instead.
 
     Raises:
         NoPermission, StorageFailure: something cannot be read.
@@ -65,7 +66,7 @@ def changes(upper: int, lower: int | None) -> Iterator[Change]:
     with ExitStack() as held, disk_errors("comparing the files of a container"):
         old = None if lower is None else held.enter_context(TreeReader(lower))
         new = held.enter_context(TreeReader(upper))
-        found = Comparison(old, new, upper=True, folder_times=False).run()
+        found = Comparison(old, new, upper=not whole, folder_times=False).run()
     return (change for change in found if change.path)
 
 

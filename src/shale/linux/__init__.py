@@ -8,7 +8,8 @@ Reading order:
 - `terminal`: a terminal for a program, and the one that a person sits at
 - `cgroup`: control groups, and removing what is left of one; `freezing`: holding one still
 - `idmap`: ids of user namespaces
-- `namespaces`: becoming root of one; `outside`: who one is outside of it
+- `namespaces`: becoming root of one, with `namespaceadvice` and `installing` (what a person can do where that
+  fails); `outside`: who one is outside of it
 - `syscall`: calls that Python lacks
 - `beneath`: opening a path below a folder and never outside
 - `xattr`: extended attributes of anything

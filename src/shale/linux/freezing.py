@@ -62,9 +62,8 @@ def frozen(cgroups: Cgroups, path: str) -> Iterator[None]:
     """
     switch = next(iter(_switches(cgroups, path)), None)
     if switch is None:
-        raise CannotFreeze(
-            f"the control group {path or '(none)'} cannot be stopped; try again with --pause=false"
-        )
+        what = f"the control group {path}" if path else "a container without a control group of its own"
+        raise CannotFreeze(f"{what} cannot be held still; try again with --pause=false")
     with _guarded(switch):
         try:
             switch.switch.write_text(switch.stop, encoding="ascii")

@@ -12,7 +12,9 @@ import os
 from collections.abc import Mapping
 from typing import Final
 
-__all__ = ["MARK", "is_inside", "outer_user"]
+from shale.errors import Denied
+
+__all__ = ["MARK", "NotInside", "is_inside", "outer_user", "require_root"]
 
 MARK: Final = "SHALE_USER_NAMESPACE"
 """The variable that holds the user id outside."""
@@ -38,3 +40,23 @@ def outer_user(environ: Mapping[str, str]) -> int:
 def is_inside(environ: Mapping[str, str]) -> bool:
     """Whether this process is in a user namespace that shale made."""
     return os.geteuid() == 0 and outer_user(environ) != 0
+
+
+class NotInside(Denied):
+    """An ordinary user wants what only root of a user namespace can do."""
+
+
+def require_root(what: str) -> None:
+    """See that this process is root, be it of a user namespace.
+
+    Args:
+        what: completes a sentence of the message: `runs containers`.
+
+    Raises:
+        NotInside: it is not; what to do is in the message.
+    """
+    if os.geteuid() != 0:
+        raise NotInside(
+            f"an ordinary user {what} in a user namespace: start the program with shale unshare (shale unshare "
+            "python app.py), or call shale.unshare() before it starts threads"
+        )

@@ -31,6 +31,8 @@ MOST_LOWERS: Final = 500
 
 _DOING: Final = "mounting an overlay"
 _READ_ONLY: Final = 1
+_NO_SET_ID: Final = 2
+_NO_DEVICES: Final = 4
 _MERGED: Final = "merged"
 
 
@@ -56,8 +58,8 @@ class Overlay(msgspec.Struct, frozen=True):
 
     @property
     def attributes(self) -> int:
-        """Read-only where nothing can be written."""
-        return _READ_ONLY if self.upper is None else 0
+        """What cannot be written is there to be looked at: nothing in it gets anybody further."""
+        return _READ_ONLY | _NO_SET_ID | _NO_DEVICES if self.upper is None else 0
 
 
 def mount_overlay(
@@ -77,8 +79,8 @@ def mount_overlay(
     Args:
         lowers: descriptors of directories, the topmost first; detached mounts too. Where this fails, and on
             kernels before 6.15, detached mounts among them are used up: they can only be closed then.
-        upper: of the directory that takes what is written; without one the overlay is read-only, and there
-            must be two lower ones.
+        upper: of the directory that takes what is written; without one the overlay is read-only, set-id bits
+            and device nodes have no effect, and there must be two lower ones.
         work: of an empty directory of the same file system; where there is an upper one.
         user: whether marks are in `user.overlay.*` instead of `trusted.overlay.*`: in user namespaces.
         volatile: whether writes need never reach the disk: a crash may lose the whole upper directory.

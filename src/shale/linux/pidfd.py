@@ -14,12 +14,19 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Final
 
+from shale.errors import Denied
 from shale.linux.boot import ProcessIdentity, is_alive
 
-__all__ = ["signal_process", "wait_for_end"]
+__all__ = ["NotOurs", "signal_process", "wait_for_end"]
 
 _GLANCE: Final = 0.02
 """Seconds between two looks at a process, where nothing tells of its end."""
+_LONGEST: Final = 2**31 - 1
+"""Milliseconds that poll(2) can be told to wait: 24 days."""
+
+
+class NotOurs(Denied):
+    """A process may not be signalled by this user."""
 
 
 def signal_process(process: ProcessIdentity, number: int) -> None:
@@ -31,13 +38,19 @@ def signal_process(process: ProcessIdentity, number: int) -> None:
 
     Raises:
         ProcessLookupError: it has ended, or cannot be seen from here.
-        PermissionError: it belongs to somebody else.
+        NotOurs: it belongs to somebody else.
     """
     with _opened(process) as handle:
-        if handle is None:
-            os.kill(process.pid, number)
-        else:
-            signal.pidfd_send_signal(handle, number)
+        try:
+            if handle is None:
+                os.kill(process.pid, number)
+            else:
+                signal.pidfd_send_signal(handle, number)
+        except PermissionError as error:
+            raise NotOurs(
+                f"the process {process.pid} belongs to another user: be root, or in the user's namespace "
+                "(shale unshare)"
+            ) from error
 
 
 def wait_for_end(process: ProcessIdentity, timeout: float | None = None) -> bool:
@@ -53,7 +66,7 @@ def wait_for_end(process: ProcessIdentity, timeout: float | None = None) -> bool
             if handle is not None:
                 poll = select.poll()
                 poll.register(handle, select.POLLIN)
-                return bool(poll.poll(None if timeout is None else timeout * 1000))
+                return bool(poll.poll(None if timeout is None else min(timeout * 1000, _LONGEST)))
             while is_alive(process):
                 if deadline is not None and time.monotonic() > deadline:
                     return False

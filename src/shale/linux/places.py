@@ -26,6 +26,7 @@ _AT_RECURSIVE: Final = 0x8000
 _MOVE_EMPTY: Final = 0x04 | 0x40
 """MOVE_MOUNT_F_EMPTY_PATH, MOVE_MOUNT_T_EMPTY_PATH: both ends are descriptors."""
 _READ_ONLY: Final = 1
+_NO_DEVICES: Final = 4
 _PRIVATE: Final = 1 << 18
 _SLAVE: Final = 1 << 19
 _DETACH: Final = 2
@@ -87,12 +88,13 @@ def bind(source: int | str, place: int | str, *, read_only: bool = False) -> Non
         os.close(copy)
 
 
-def change(mount: int, *, read_only: bool = False, slave: bool | None = None) -> None:
+def change(mount: int, *, read_only: bool = False, no_devices: bool = False, slave: bool | None = None) -> None:
     """Change a mount and those below it.
 
     Args:
         mount: descriptor of its root; it need not be attached.
         read_only: whether nothing can be written any more by way of it.
+        no_devices: whether device nodes have no effect there.
         slave: whether what its origin gets mounted later comes too; None to leave that as it is. Never the
             other way.
 
@@ -102,7 +104,8 @@ def change(mount: int, *, read_only: bool = False, slave: bool | None = None) ->
     """
     propagation = 0 if slave is None else (_SLAVE if slave else _PRIVATE)
     with mount_errors("changing a mount"):
-        attributes = struct.pack("<4Q", _READ_ONLY if read_only else 0, 0, propagation, 0)
+        wanted = (_READ_ONLY if read_only else 0) | (_NO_DEVICES if no_devices else 0)
+        attributes = struct.pack("<4Q", wanted, 0, propagation, 0)
         flags = AT_EMPTY_PATH | _AT_RECURSIVE
         system(_MOUNT_SETATTR, mount, b"", flags, attributes, len(attributes))
 

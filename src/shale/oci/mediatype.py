@@ -28,7 +28,6 @@ __all__ = [
     "is_manifest",
     "is_nondistributable",
     "is_schema1",
-    "layer_compression",
     "layer_media_type",
 ]
 
@@ -104,14 +103,6 @@ def is_layer(media_type: str) -> bool:
 def is_nondistributable(media_type: str) -> bool:
     """Whether a layer of this type may have to be fetched from elsewhere (layer.md, "Non-Distributable")."""
     return "nondistributable" in media_type or "rootfs.foreign" in media_type
-
-
-def layer_compression(media_type: str) -> Compression | None:
-    """What the media type says of the compression; None where it is not a layer's.
-
-    Registries lie about this: readers look at the first bytes, and use this for nothing but a check.
-    """
-    return _LAYERS.get(media_type)
 
 
 def layer_media_type(compression: Compression) -> str:

@@ -10,8 +10,8 @@ Reading order:
 - `driver` (the port), `wishes` (what a caller may ask for), `notation` and `mountnotation` (as people type
   it)
 - what is found out: `host` (the machine), `users`, `firstprocess` (arguments, environment), `capabilities`,
-  `profile` and `seccomp` (system calls), `devices`, `initprogram`, `installing` (commands for people)
+  `profile` and `seccomp` (system calls), `devices`, `initprogram`
 - what is made in a root: `inside` (places, by descriptor), `etcfiles`, `volumes`, `mounting`
-- `spec` (config.json from all that), `bundle` (the whole, in order)
+- `spec` (config.json from all that), `bundle` (the whole, in order), `standalone` (one for others to run)
 - `crun_runc` (the drivers), `tinyprogram` and `selftest` (which of them works here)
 """

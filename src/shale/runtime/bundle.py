@@ -133,6 +133,8 @@ class _Preparation:
         self._folder = folder
         self._root = root
         self._placement = host.cgroups.place(f"shale-{request.container}", privileged=not host.is_user)
+        # What an earlier start made is there now, and still no change of the container's.
+        self._earlier = read_prepared(folder).made
         self._mounter = Mounter(root, Volumes(folder, request.fill).open)
 
     def run(self) -> Prepared:
@@ -141,7 +143,7 @@ class _Preparation:
         user = self._user()
         hostname = self._hostname()
         # Known to those who clean up before anything is there to be cleaned up.
-        self._note(Prepared(cgroup=self._placement.path))
+        self._note(Prepared(cgroup=self._placement.path, made=self._earlier))
         self._mounter.folders_of_the_runtime()
         self._own_files(hostname)
         volumes = volumes_of_image(self._image.volumes or (), self._wishes.mounts)
@@ -188,7 +190,7 @@ class _Preparation:
             self._write(name, text.encode("utf-8", "surrogateescape"), mode=0o644)
             file = os.open(name, os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=self._folder)
             try:
-                self._mounter.file(file, f"/etc/{name}")
+                self._mounter.file(file, f"/etc/{name}", read_only=self._wishes.read_only)
             finally:
                 os.close(file)
 
@@ -212,7 +214,7 @@ class _Preparation:
         note = "" if self._wishes.pids_limit in (None, DEFAULT_PIDS) else self._placement.note
         return Prepared(
             cgroup=self._placement.path,
-            made=tuple(os.fsdecode(path) for path in self._mounter.made),
+            made=tuple(dict.fromkeys([*self._earlier, *map(os.fsdecode, self._mounter.made)])),
             notes=(note,) if note else (),
         )
 

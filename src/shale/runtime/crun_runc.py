@@ -32,7 +32,6 @@ from shale.linux.process import Completed, run_bounded
 from shale.runtime.driver import (
     CommandNotExecutable,
     CommandNotFound,
-    ContainerGone,
     Running,
     RuntimeFailed,
     Streams,
@@ -101,17 +100,6 @@ class OciRuntime:
             argv, stdin=streams.stdin, stdout=streams.stdout, stderr=streams.stderr, env=self._env
         )
         return _Attended(process, self._program.name, log, pid_file)
-
-    def kill(self, state: Path, container: str, signal: int) -> None:
-        """See `Driver.kill`."""
-        done = self._do(state, ["kill", container, str(int(signal))])
-        if done.status != 0:
-            text = _text(done)
-            if _GONE.search(text):
-                raise ContainerGone(f"the container {container[:12]} does not run")
-            raise RuntimeFailed(
-                f"{self.name} cannot send signal {signal} to container {container[:12]}: {text}"
-            )
 
     def delete(self, state: Path, container: str) -> None:
         """See `Driver.delete`.

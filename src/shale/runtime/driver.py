@@ -7,21 +7,16 @@ from typing import Protocol
 
 import msgspec
 
-from shale.errors import Conflict, NotFound
+from shale.errors import Conflict
 
 __all__ = [
     "CommandNotExecutable",
     "CommandNotFound",
-    "ContainerGone",
     "Driver",
     "Running",
     "RuntimeFailed",
     "Streams",
 ]
-
-
-class ContainerGone(NotFound):
-    """The program knows no container of that id."""
 
 
 class RuntimeFailed(Conflict):
@@ -66,13 +61,6 @@ class Driver(Protocol):
 
         Raises:
             RuntimeFailed: the program cannot be started.
-        """
-
-    def kill(self, state: Path, container: str, signal: int) -> None:
-        """Send a signal to the container's first process.
-
-        Raises:
-            ContainerGone: there is none.
         """
 
     def delete(self, state: Path, container: str) -> None:

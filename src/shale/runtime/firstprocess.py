@@ -6,16 +6,28 @@ Specification: image-spec config.md, `Entrypoint`, `Cmd`, `Env`, `WorkingDir`; d
 from __future__ import annotations
 
 import posixpath
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
 from shale.errors import Invalid
 from shale.oci.config import Execution
 from shale.runtime.wishes import RunWishes
 
-__all__ = ["InvalidProcess", "NoCommand", "arguments", "environment", "working_folder"]
+__all__ = [
+    "SEARCH_PATH",
+    "InvalidProcess",
+    "NoCommand",
+    "absolute",
+    "arguments",
+    "entrypoint_and_command",
+    "environment",
+    "merged_variables",
+    "with_init",
+    "working_folder",
+]
 
-_PATH: Final = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+SEARCH_PATH: Final = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+"""`PATH` of a process whose image says nothing."""
 _LONGEST: Final = 128 * 1024 - 1
 """Bytes of one argument or variable: MAX_ARG_STRLEN of execve(2), less its NUL."""
 
@@ -28,6 +40,13 @@ class NoCommand(Invalid):
     """Neither the image nor the caller says what to run."""
 
 
+def entrypoint_and_command(image: Execution, wishes: RunWishes) -> tuple[Sequence[str], Sequence[str]]:
+    """What runs, in its two parts; an entrypoint of the wishes drops the image's command too."""
+    if wishes.entrypoint is not None:
+        return wishes.entrypoint, wishes.args
+    return image.entrypoint or (), wishes.args or image.cmd or ()
+
+
 def arguments(image: Execution, wishes: RunWishes) -> list[str]:
     """What to run.
 
@@ -35,10 +54,8 @@ def arguments(image: Execution, wishes: RunWishes) -> list[str]:
         NoCommand: nothing.
         InvalidProcess: an argument with a NUL, or too long for the kernel.
     """
-    if wishes.entrypoint is not None:
-        words = [*wishes.entrypoint, *wishes.args]
-    else:
-        words = [*(image.entrypoint or ()), *(wishes.args or image.cmd or ())]
+    entrypoint, command = entrypoint_and_command(image, wishes)
+    words = [*entrypoint, *command]
     if not words or not words[0]:
         raise NoCommand("no command specified: the image has none, so name one after the image")
     return [_passable(word, "an argument") for word in words]
@@ -56,18 +73,30 @@ def environment(image: Execution, wishes: RunWishes, *, home: str, hostname: str
     Raises:
         InvalidProcess: a variable with a NUL, or too long for the kernel.
     """
-    variables = {"PATH": _PATH, "HOSTNAME": hostname}
+    given = {"PATH": SEARCH_PATH, "HOSTNAME": hostname}
     if wishes.tty:
-        variables["TERM"] = "xterm"
-    variables |= dict(_pairs(image.env or ()))
+        given["TERM"] = "xterm"
+    variables = merged_variables(given, image, wishes)
+    variables.setdefault("HOME", home)
+    return [_passable(f"{name}={value}", "a variable of the environment") for name, value in variables.items()]
+
+
+def merged_variables(given: Mapping[str, str], image: Execution, wishes: RunWishes) -> dict[str, str]:
+    """Variables by name: those given, with the image's over them, with the caller's over these.
+
+    Args:
+        given: what there is without either.
+        image: what is no `NAME=value` in it is passed over.
+        wishes: a bare `NAME` takes a variable away.
+    """
+    variables = {**given, **dict(_pairs(image.env or ()))}
     for entry in wishes.env:
         name, equals, value = entry.partition("=")
         if equals and name:
             variables[name] = value
         else:
             variables.pop(entry, None)
-    variables.setdefault("HOME", home)
-    return [_passable(f"{name}={value}", "a variable of the environment") for name, value in variables.items()]
+    return variables
 
 
 def _pairs(entries: Iterable[str]) -> Iterable[tuple[str, str]]:

@@ -11,8 +11,8 @@ from collections.abc import Mapping, Sequence
 from typing import Final
 
 from shale.errors import NotFound
+from shale.linux.installing import how_to_install
 from shale.linux.process import ProgramNotFound, find_program
-from shale.runtime.installing import how_to_install
 
 __all__ = ["INIT_PATH", "InitMissing", "find_init", "is_static"]
 

@@ -86,15 +86,16 @@ class Mounter:
                         f"the image's /{name.decode()} is not a folder; such an image cannot run"
                     )
 
-    def file(self, source: int, target: str) -> None:
+    def file(self, source: int, target: str, *, read_only: bool) -> None:
         """Show a file of ours.
 
         Args:
             source: its descriptor.
             target: where, absolute.
+            read_only: whether the container may not write to it: it is on the host's disk.
         """
         with spot(self._root, target.encode(), Kind.FILE) as place:
-            self._attach(clone(source), place.descriptor)
+            self._attach(clone(source), place.descriptor, read_only=read_only)
             self.made += place.made
 
     def all(self, wishes: Sequence[MountWish]) -> None:
@@ -130,7 +131,8 @@ class Mounter:
                 return
             folder = self._volume(target, place.descriptor, wish)
             try:
-                self._attach(clone(folder), place.descriptor, read_only=wish.read_only)
+                # What an image has there comes with its device nodes.
+                self._attach(clone(folder), place.descriptor, read_only=wish.read_only, no_devices=True)
             finally:
                 os.close(folder)
 
@@ -147,9 +149,11 @@ class Mounter:
             os.close(source)
 
     @staticmethod
-    def _attach(mount: int, place: int, *, read_only: bool = False, slave: bool = False) -> None:
+    def _attach(
+        mount: int, place: int, *, read_only: bool = False, no_devices: bool = False, slave: bool = False
+    ) -> None:
         try:
-            change(mount, read_only=read_only, slave=slave)
+            change(mount, read_only=read_only, no_devices=no_devices, slave=slave)
             attach(mount, place)
         finally:
             os.close(mount)

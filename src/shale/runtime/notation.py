@@ -18,7 +18,9 @@ from shale.runtime.wishes import DeviceWish, ResourceLimit
 
 __all__ = ["InvalidNotation", "absolute_path", "parse_device", "parse_host", "parse_size", "parse_ulimit"]
 
-_SIZE: Final = re.compile(r"([0-9]+)(?:\.([0-9]+))?\s*([bkmgtp]?)(?:i?b)?\Z", re.IGNORECASE)
+_SIZE: Final = re.compile(r"([0-9]+)(?:\.([0-9]+))? ?([bkmgtp]?)(?:i?b)?\Z", re.IGNORECASE)
+_LARGEST: Final = 2**63 - 1
+"""What the kernel and runtimes count with."""
 _LIMITS: Final = frozenset({
     "as", "core", "cpu", "data", "fsize", "locks", "memlock", "msgqueue", "nice", "nofile", "nproc", "rss",
     "rtprio", "rttime", "sigpending", "stack",
@@ -66,6 +68,8 @@ def parse_ulimit(text: str) -> ResourceLimit:
         soft, hard = (([int(one) for one in values.split(":")]) * 2)[:2]
     except ValueError:
         raise InvalidNotation(f"invalid ulimit {text!r}: a limit is a number, -1 for none") from None
+    if max(soft, hard) > _LARGEST:
+        raise InvalidNotation(f"invalid ulimit {text!r}: a limit is less than 2^63, -1 for none")
     if values.count(":") > 1 or min(soft, hard) < -1 or soft % 2**64 > hard % 2**64:
         raise InvalidNotation(f"invalid ulimit {text!r}: the soft limit is at most the hard one")
     return ResourceLimit(name=name, soft=soft, hard=hard)
@@ -97,12 +101,15 @@ def parse_size(text: str) -> int:
     Raises:
         InvalidNotation: it is no size.
     """
-    found = _SIZE.match(text.strip())
+    found = _SIZE.match(text)
     if found is None or len(text) > 40:
         raise InvalidNotation(f"invalid size {text!r}: expected a number and one of b, k, m, g, as 64m")
     unit: int = 1024 ** "bkmgtp".index((found[3] or "b").lower())
     whole, part = int(found[1]), found[2] or ""
-    return whole * unit + int(int(part or 0) * unit / 10 ** len(part))
+    size = whole * unit + int(int(part or 0) * unit / 10 ** len(part))
+    if size > _LARGEST:
+        raise InvalidNotation(f"invalid size {text!r}: it is more than {_LARGEST} bytes")
+    return size
 
 
 def absolute_path(path: str, text: str) -> str:

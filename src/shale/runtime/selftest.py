@@ -21,6 +21,7 @@ import msgspec
 from shale.errors import NotFound, ShaleError, Unsupported
 from shale.linux.boot import boot_id
 from shale.linux.durable import disk_errors, write_file
+from shale.linux.installing import how_to_install
 from shale.linux.mount import in_private_mounts
 from shale.linux.process import ProgramNotFound, find_program, run_bounded
 from shale.oci.config import Execution
@@ -29,7 +30,7 @@ from shale.runtime.bundle import BundleRequest, prepare_bundle
 from shale.runtime.crun_runc import OciRuntime, Program
 from shale.runtime.driver import Running, Streams
 from shale.runtime.host import Host, examine_host
-from shale.runtime.installing import how_to_install
+from shale.runtime.tinyprogram import EXIT_CODE, tiny_program
 from shale.runtime.wishes import RunWishes
 
 __all__ = [
@@ -170,8 +171,6 @@ def _run_tiny(driver: OciRuntime, root: Path, environ: Mapping[str, str]) -> Non
     Raises:
         ShaleError: it did not run.
     """
-    from shale.runtime.tinyprogram import EXIT_CODE  # noqa: PLC0415 - the verdict is nearly always remembered
-
     host = examine_host()
     container = os.urandom(32).hex()
     with _room(root, host) as folder:
@@ -202,8 +201,6 @@ def _run_tiny(driver: OciRuntime, root: Path, environ: Mapping[str, str]) -> Non
 def _room(root: Path, host: Host) -> Iterator[Path]:
     """A folder for the test below the store's root, with the tiny program in its root file system."""
     import shutil  # noqa: PLC0415 - as above
-
-    from shale.runtime.tinyprogram import tiny_program  # noqa: PLC0415 - as above
 
     folder = root / f".runtime-test-{os.urandom(4).hex()}"
     try:

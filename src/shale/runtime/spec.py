@@ -139,7 +139,7 @@ def _mounts(wishes: RunWishes, host: Host) -> list[dict[str, Any]]:
     ]
     if _sees_host_sysfs(wishes, host):
         # The kernel lets a user namespace mount sysfs only where it owns the network namespace.
-        mounts.append(_mount("/sys", "bind", ["rbind", *_QUIET, "ro"], source="/sys"))
+        mounts.append(_mount("/sys", "bind", ["rbind", *_QUIET, "ro", "rro"], source="/sys"))
     else:
         mounts.append(_mount("/sys", "sysfs", [*_QUIET, *access]))
     if _has_cgroup_mount(host):

@@ -15,9 +15,10 @@ Reading order:
   (trees of them), `interest` (which paths matter), `entries` (reading tars), `adding` (a layer's entries
   into trees), `difference` (of two trees), `correction` (as a layer), `merge` (the door to these)
 - `erofs/`: layers as EROFS files
-- `tree`: layers as folders, with `treelist` (what they must look like) and `treecheck` (whether they do)
+- `tree`: layers as folders; `treefolder`, `treebuilder`, `treelist` (what they must look like), `treecheck`
+  (whether they do)
 - `copying`: neither; chains written out, `treecopy` (trees copied)
 - `probe` and `trial`: which of these works here
 - what a store has: `target` (a layer on its way), `blobtar` (its tar, out of its blob), `layers`, `corrections`
-  (those of its chains), `snapshots` (stacked)
+  (those of its chains), `snapshots` (stacked), `copied` (where nothing can be)
 """

@@ -42,7 +42,7 @@ class Candidate(msgspec.Struct, frozen=True):
     @property
     def name(self) -> str:
         """What it is called in the file, and to a person."""
-        return f"{self.form.name} in a user namespace" if self.user else self.form.name
+        return self.form.name
 
 
 class Verdict(msgspec.Struct, frozen=True):

@@ -59,6 +59,11 @@ class Workplace:
     ) -> None:
         self.close()
 
+    def keep(self) -> int:
+        """Let it stay for as long as the descriptor that is returned is open; `sweep` removes it afterwards."""
+        self._open = False
+        return self.folder
+
     def close(self) -> None:
         """Remove the folder with what is left in it, and let go of the lock; what cannot be removed stays."""
         if self._open:

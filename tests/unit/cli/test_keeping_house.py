@@ -42,7 +42,7 @@ def test_a_sound_store_is_said_to_be_sound(shale: Shale) -> None:
     add_image(shale.root, IMAGE, "docker.io/library/app:v1")
     out = shale.ok("store", "check")
     assert out.startswith("Checked 4 blobs, ")
-    assert out.endswith(" read: 0 damaged, 0 left over.\n")
+    assert out.endswith(" read, and 0 mountable layers: 0 damaged, 0 left over.\n")
     assert shale.ok("store", "check", "--quiet") == ""
 
 
@@ -121,12 +121,14 @@ def test_df_shows_interrupted_transfers(shale: Shale) -> None:
 
 def test_df_tables(shale: Shale) -> None:
     assert shale.ok("system", "df") == (
-        "TYPE        TOTAL     ACTIVE    SIZE      RECLAIMABLE\n"
-        "Images      0         0         0B        0B\n"
-        "Transfers   0         0         0B        0B\n"
+        "TYPE         TOTAL     ACTIVE    SIZE      RECLAIMABLE\n"
+        "Images       0         0         0B        0B\n"
+        "Containers   0         0         0B        0B\n"
+        "Layers       0         0         0B        0B\n"
+        "Transfers    0         0         0B        0B\n"
     )
     assert shale.ok("system", "df", "--format", "raw").startswith(
-        "type: Images\ntotal: 0\nactive: 0\nsize: 0B\nreclaimable: 0B\n\ntype: Transfers\n"
+        "type: Images\ntotal: 0\nactive: 0\nsize: 0B\nreclaimable: 0B\n\ntype: Containers\n"
     )
     assert shale.ok("system", "df", "-v").startswith(
         "Images space usage:\n\n"

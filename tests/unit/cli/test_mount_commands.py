@@ -146,6 +146,17 @@ def test_what_a_killed_unpacking_left_is_no_obstacle(mounting: Shale, tmp_path: 
     assert not (tmp_path / ".new.unpacking").exists()
 
 
+def test_what_another_user_put_in_the_way_is_not_filled(mounting: Shale, tmp_path: Path) -> None:
+    """In a folder where everybody may write: its owner could put files into the tree."""
+    (tmp_path / ".new.unpacking").mkdir()
+    (tmp_path / ".new.unpacking/theirs").touch()
+    os.chown(tmp_path / ".new.unpacking", 12345, 12345)
+    refused = mounting.fails("image", "unpack", "app:v1", str(tmp_path / "new"))
+    assert f"{tmp_path}/.new.unpacking is in the way, and another user's" in refused
+    assert names(tmp_path / ".new.unpacking") == ["theirs"]
+    assert not (tmp_path / "new").exists()
+
+
 def test_info_tells_the_form(mounting: Shale) -> None:
     assert " Layer Form: erofs (erofs works here)\n" in mounting.ok("info")
 

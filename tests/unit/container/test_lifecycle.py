@@ -4,7 +4,9 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor, wait
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -68,8 +70,8 @@ def record(*command: str, name: str = "", remove: bool = False) -> ContainerReco
     return ContainerRecord(new_id(), name, "busybox", Digest.of(b"image"), time.time(), spec)
 
 
-def plumbing(out: list[bytes] | None = None) -> Plumbing:
-    return Plumbing(None, discard if out is None else out.append, discard)
+def plumbing(out: list[bytes] | None = None) -> Callable[[], Plumbing]:
+    return lambda: Plumbing(None, discard if out is None else out.append, discard)
 
 
 def until_running(house: House, key: str) -> ContainerRecord:
@@ -82,7 +84,7 @@ def test_a_run_from_its_row_to_its_end(house: House) -> None:
     out: list[bytes] = []
     run = house.lifecycle.run(record("echo", "hi", name="one"), plumbing(out))
     assert run.wait() == 0
-    assert out == [b"hi\n"]
+    assert (out, run.notes) == ([b"hi\n"], ("as noted",))
     after = house.containers.find("one")
     assert (after.state, after.exit_code, after.process, after.failure) == (State.EXITED, 0, None, None)
     assert after.created <= (after.started or 0) <= (after.finished or 0)
@@ -106,7 +108,7 @@ def test_while_it_runs(house: House) -> None:
     assert now.process == process_of(house.ground.driver.runs[0].process.pid)
     assert house.containers.folders.is_held(now.id)
     with pytest.raises(AlreadyRunning, match="one is already running"):
-        house.lifecycle.start("one", lambda _: plumbing())
+        house.lifecycle.start("one", plumbing())
     with pytest.raises(ContainerRunning, match='cannot remove container "one": container is running'):
         house.put_down.remove("one")
     run.signal(signal.SIGTERM)
@@ -122,7 +124,7 @@ def test_a_container_is_created_and_started_again_and_again(house: House) -> Non
     assert (made.state, made.process) == (State.CREATED, None)
     assert house.names() == [made.id]
     for _ in range(2):
-        assert house.lifecycle.start("one", lambda _: plumbing()).wait() == 3
+        assert house.lifecycle.start("one", plumbing()).wait() == 3
         assert house.containers.find("one").state is State.EXITED
     house.put_down.remove(made.id[:4])
     assert house.containers.all() == []
@@ -174,9 +176,9 @@ def test_a_start_that_fails_before_the_runtime(house: House) -> None:
     house.ground.failure = None
     house.ground.driver.refuse = "there is no runc"
     with pytest.raises(StartFailed, match="there is no runc"):
-        house.lifecycle.start("one", lambda _: plumbing()).began()
+        house.lifecycle.start("one", plumbing()).began()
     house.ground.driver.refuse = ""
-    assert house.lifecycle.start("one", lambda _: plumbing()).wait() == 0
+    assert house.lifecycle.start("one", plumbing()).wait() == 0
     assert house.containers.find("one").failure is None
 
 
@@ -192,7 +194,7 @@ def test_what_has_run_and_cannot_be_started_again_stays_exited(house: House) -> 
     assert house.lifecycle.run(record("true", name="one"), plumbing()).wait() == 0
     house.ground.driver.fail = driver.CommandNotExecutable("permission denied")
     with pytest.raises(CommandDenied):
-        house.lifecycle.start("one", lambda _: plumbing()).wait()
+        house.lifecycle.start("one", plumbing()).wait()
     after = house.containers.find("one")
     assert (after.state, after.exit_code) == (State.EXITED, 126)
     assert after.finished is not None
@@ -228,6 +230,34 @@ def test_removed_by_force_while_it_runs(house: House) -> None:
     assert house.names() == []
     with pytest.raises(ContainerNotFound):
         house.put_down.remove("one", force=True)
+
+
+def test_removed_while_somebody_starts_it(house: House) -> None:
+    house.ground.starts.clear()
+    run = house.lifecycle.run(record("sleep", "600", name="one"), plumbing())
+    with ThreadPoolExecutor() as pool:
+        politely, by_force = (pool.submit(house.put_down.remove, "one", force=force) for force in (False, True))
+        assert not wait([politely, by_force], timeout=0.5).done
+        assert house.containers.find("one").state is State.CREATED
+        house.ground.starts.set()
+        with suppress(ContainerRunning):
+            politely.result(30)
+        assert by_force.result(30).name == "one"
+    assert run.wait() == 137
+    assert house.names() == []
+
+
+def test_not_removed_when_it_runs_by_now(house: House) -> None:
+    house.ground.starts.clear()
+    run = house.lifecycle.run(record("sleep", "600", name="one"), plumbing())
+    with ThreadPoolExecutor() as pool:
+        removing = pool.submit(house.put_down.remove, "one")
+        assert not wait([removing], timeout=0.5).done
+        house.ground.starts.set()
+        with pytest.raises(ContainerRunning):
+            removing.result(30)
+    run.end()
+    assert run.wait() == 137
 
 
 def test_removed_by_force_while_it_would_remove_itself(house: House) -> None:
@@ -283,6 +313,17 @@ def test_tidying_takes_what_nobody_wants(house: House) -> None:
     assert set(house.names()) == {kept.id, waiting.id}
 
 
+def test_tidying_leaves_alone_what_is_no_container(house: House) -> None:
+    house.lifecycle.create(record("true", name="one"))
+    folder = house.root / "containers"
+    (folder / "mine").mkdir()
+    (folder / "note").write_text("of a person")
+    (folder / "link").symlink_to("/")
+    house.tidy()
+    assert {"mine", "note", "link"} < set(house.names())
+    assert [one.name for one in house.containers.all()] == ["one"]
+
+
 def test_tidying_a_row_whose_folder_is_gone(house: House) -> None:
     made = house.lifecycle.create(record("true", name="one"))
     house.containers.move(made, replace(made, state=State.REMOVING))
@@ -301,6 +342,20 @@ def test_what_somebody_is_about_to_start_is_left_alone(house: House) -> None:
         house.put_down.tidy([made.id])
         assert house.containers.survey().abandoned == []
     assert house.containers.find(made.id).state is State.CREATED
+
+
+def test_a_start_that_is_refused_opens_nothing(house: House) -> None:
+    run = house.lifecycle.run(record("sleep", "600", name="one"), plumbing())
+    run.began()
+    before = len(os.listdir("/proc/self/fd"))
+    for _ in range(3):
+        with pytest.raises(AlreadyRunning):
+            house.lifecycle.start("one", plumbing())
+        with pytest.raises(NameInUse):
+            house.lifecycle.run(record("true", name="one"), plumbing())
+    assert len(os.listdir("/proc/self/fd")) == before
+    run.end()
+    run.wait()
 
 
 def test_many_at_once(house: House) -> None:

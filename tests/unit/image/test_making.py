@@ -64,7 +64,7 @@ def store(tmp_path: Path) -> Iterator[Store]:
 def pull(store: Store, form: FakeForm, server: Server, machine: Platform = MACHINE) -> None:
     layers = Layers(store, form)
     mountable = Mountable(store, lambda: layers, machine)
-    Puller(store, silent, Cancellation(), mountable=mountable).pull(server, NAME, None, "pull")
+    Puller(store, silent, Cancellation(), mountable=lambda: mountable).pull(server, NAME, None, "pull")
 
 
 def made(store: Store) -> set[DiffID]:

@@ -113,7 +113,17 @@ def test_what_is_no_device(text: str) -> None:
 def test_limits() -> None:
     assert parse_ulimit("nofile=1024") == ResourceLimit(name="nofile", soft=1024, hard=1024)
     assert parse_ulimit("nofile=1024:-1") == ResourceLimit(name="nofile", soft=1024, hard=-1)
-    for text in ("nofile", "nofile=", "files=1", "nofile=2:1", "nofile=-1:1", "nofile=1:2:3", "nofile=-2"):
+    for text in (
+        "nofile",
+        "nofile=",
+        "files=1",
+        "nofile=2:1",
+        "nofile=-1:1",
+        "nofile=1:2:3",
+        "nofile=-2",
+        "nofile=18446744073709551621",
+        "nofile=1:9223372036854775808",
+    ):
         with pytest.raises(InvalidNotation):
             parse_ulimit(text)
 
@@ -133,6 +143,21 @@ def test_sizes() -> None:
     assert [parse_size(text) for text in ("0", "1b", "64k", "64K", "1.5m", "2GiB", "1 g", "1kb")] == [
         0, 1, 65536, 65536, 1572864, 2147483648, 1073741824, 1024,
     ]  # fmt: skip
-    for text in ("", "m", "-1", "1x", "1e3", "0x1", "\u0661"):
+    assert parse_size("8191p") == 8191 << 50
+    for text in (
+        "",
+        "m",
+        "-1",
+        "1x",
+        "1e3",
+        "0x1",
+        "\u0661",
+        "1_0",
+        "8192p",
+        "9" * 40,
+        "9" * 5000,
+        "\n1",
+        "1\n",
+    ):
         with pytest.raises(ShaleError):
             parse_size(text)

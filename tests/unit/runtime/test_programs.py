@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
+from shale.linux.installing import how_to_install
 from shale.oci.architecture import machine_architecture
 from shale.runtime.initprogram import InitMissing, find_init, is_static
-from shale.runtime.installing import how_to_install
 from shale.runtime.tinyprogram import EXIT_CODE, UnknownProcessor, tiny_program
 
 HERE = machine_architecture(os.uname().machine)[0]

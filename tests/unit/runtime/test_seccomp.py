@@ -49,6 +49,18 @@ def test_clone3_is_said_not_to_exist() -> None:
     assert {"names": ["clone3"], "action": "SCMP_ACT_ERRNO", "errnoRet": 38} in document()["syscalls"]
 
 
+@pytest.mark.parametrize("above", [0, 1 << 32, 5 << 40])
+def test_sockets_are_of_all_families_but_two_whatever_the_kernel_does_not_look_at(above: int) -> None:
+    rules = [rule["args"] for rule in document()["syscalls"] if rule["names"] == ["socket"]]
+    assert {one["op"] for (one,) in rules} == {"SCMP_CMP_MASKED_EQ"}
+    families = [
+        family
+        for family in range(64)
+        if any((above | family) & one["value"] == one["valueTwo"] for (one,) in rules)
+    ]
+    assert families == [family for family in range(48) if family not in (38, 40)]
+
+
 def test_tracing_waits_for_a_kernel_that_is_safe() -> None:
     assert "ptrace" in allowed(document(kernel=(4, 8)))
     assert "ptrace" not in allowed(document(kernel=(4, 7)))

@@ -179,7 +179,7 @@ def test_a_user_on_the_host_s_network_sees_its_sysfs_and_cannot_write_it() -> No
     document = spec(RunWishes(network=Network.HOST), host=USER_HOST)
     sys = mounts(document)["/sys"]
     assert (sys["type"], sys["source"]) == ("bind", "/sys")
-    assert {"rbind", "ro", "nosuid", "noexec", "nodev"} <= set(sys["options"])
+    assert {"rbind", "ro", "rro", "nosuid", "noexec", "nodev"} <= set(sys["options"])
     assert "/sys/kernel" in document["linux"]["maskedPaths"]
 
 

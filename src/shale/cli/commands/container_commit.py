@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
-import click
+from functools import partial
 
+import click
+from click.core import ParameterSource
+
+from shale.cli.exit import remark
 from shale.cli.framework import Command
 from shale.cli.session import Session, pass_session
+from shale.linux.freezing import CannotFreeze
 
 __all__ = ["command"]
 
@@ -20,9 +25,11 @@ __all__ = ["command"]
               help="Pause container during commit (default true)")  # fmt: skip
 @click.argument("container", metavar="CONTAINER")
 @click.argument("reference", metavar="[REPOSITORY[:TAG]]", required=False)
+@click.pass_context
 @pass_session
 def command(  # noqa: D103 - the help above is its documentation
     session: Session,
+    ctx: click.Context,
     *,
     author: str | None,
     changes: tuple[str, ...],
@@ -31,7 +38,15 @@ def command(  # noqa: D103 - the help above is its documentation
     container: str,
     reference: str | None,
 ) -> None:
-    made = session.engine.containers.commit(
-        container, reference, author=author, changes=changes, message=message, pause=pause
+    commit = partial(
+        session.engine.containers.commit, container, reference, author=author, changes=changes, message=message
     )
+    try:
+        made = commit(pause=pause)
+    except CannotFreeze:
+        # An ordinary user has control groups on few machines: who did not ask for the pause does without.
+        if ctx.get_parameter_source("pause") is not ParameterSource.DEFAULT:
+            raise
+        remark("the container was not paused: it has no control group that could be stopped")
+        made = commit(pause=False)
     session.print(str(made.id))

@@ -6,11 +6,12 @@ import sys
 
 import click
 
+from shale.cli.exit import remark
 from shale.cli.framework import Command
 from shale.cli.options import quiet_option
 from shale.cli.render.units import human_size
 from shale.cli.session import Session, pass_session
-from shale.container.copyrules import parse_place
+from shale.container.files.copyrules import parse_place
 from shale.errors import Invalid, Unsupported
 
 __all__ = ["command"]
@@ -52,6 +53,6 @@ def command(  # noqa: D103 - the help above is its documentation
     else:
         raise Invalid("must specify at least one container source")
     for note in copied.notes:
-        session.warn(note)
+        remark(note)
     if not quiet and "-" not in (origin.path, target.path) and sys.stderr.isatty():
         session.warn(f"Successfully copied {human_size(copied.size)} to {destination}")

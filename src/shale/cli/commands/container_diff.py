@@ -8,7 +8,7 @@ import sys
 import click
 
 from shale.cli.framework import Command
-from shale.cli.output import shown as safe
+from shale.cli.output import cleaner
 from shale.cli.session import Session, pass_session
 from shale.container.changes import shown
 
@@ -19,8 +19,11 @@ __all__ = ["command"]
 @click.argument("container", metavar="CONTAINER")
 @pass_session
 def command(session: Session, *, container: str) -> None:  # noqa: D103 - the help above is its documentation
-    out = sys.stdout.buffer
-    for change in session.engine.containers.diff(container):
-        # A name may be anything but text; a pipe gets its bytes as they are.
-        out.write(os.fsencode(safe(shown(change))) + b"\n")
-    out.flush()
+    lines = [shown(change) for change in session.engine.containers.diff(container)]
+    clean = cleaner()
+    if clean is not None:
+        for line in lines:
+            session.print(clean(line))
+        return
+    # A name may be anything but text: whoever reads our output gets its bytes as they are.
+    sys.stdout.buffer.write(b"".join(os.fsencode(line) + b"\n" for line in lines))

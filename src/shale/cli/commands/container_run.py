@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import click
@@ -23,7 +24,15 @@ from shale.errors import ShaleError, Unsupported
 __all__ = ["command"]
 
 
-@click.command(cls=ProgramCommand, help="Create and run a new container from an image")
+class _Run(ProgramCommand):
+    """What is wrong with the machine is told apart from what the container's command answers."""
+
+    def refused(self, error: ShaleError, ctx: click.Context) -> int:
+        """As any other failure of `run`."""
+        return run_failure(error, ctx.command_path)
+
+
+@click.command(cls=_Run, help="Create and run a new container from an image")
 @container_options
 @click.option("-d", "--detach", is_flag=True, help="Run container in background and print container ID")
 @click.option("--sig-proxy/--no-sig-proxy", default=True, help="Proxy received signals to the process")
@@ -63,7 +72,7 @@ def _run(session: Session, flags: dict[str, Any]) -> int:
         runner = containers.runner()
         record = runner.record(flags["image"], (), options)
 
-        def begin(plumbing: Plumbing) -> Supervision:
+        def begin(plumbing: Callable[[], Plumbing]) -> Supervision:
             supervision = runner.lifecycle.run(record, plumbing)
             cidfile.write(supervision.id)
             return supervision

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import click
 
@@ -38,7 +38,7 @@ def command(  # noqa: D103 - the help above is its documentation
     reads = interactive and bool(record.spec.config.get("OpenStdin"))
     streams = frozenset({"stdout", "stderr", *(["stdin"] if reads else [])})
 
-    def begin(plumbing: Plumbing) -> Supervision:
-        return containers.runner().lifecycle.start(record.id, lambda _: plumbing)
+    def begin(plumbing: Callable[[], Plumbing]) -> Supervision:
+        return containers.runner().lifecycle.start(record.id, plumbing)
 
     return attend(Attachment(streams, wants_terminal(record), sig_proxy), begin)

@@ -65,7 +65,7 @@ def _tell(session: Session, report: CheckReport, *, quiet: bool) -> None:
         session.print(shown(f"leftover: {finding.text}"))
     session.print(
         f"Checked {report.blobs} blobs, {human_size(report.bytes_read)} read, "
-        f"and {report.layers} mountable layers: "
+        f"and {report.layers} mountable {'layer' if report.layers == 1 else 'layers'}: "
         f"{len(report.damage)} damaged, {len(report.leftovers)} left over."
     )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from typing import Final
 
 import click
@@ -13,8 +14,10 @@ from shale.cli.output import cleaner, print_rows
 from shale.cli.render.rows import Row, Styles, choose_format
 from shale.cli.render.units import human_duration, human_size
 from shale.cli.session import Session, pass_session
+from shale.container.listing import ContainerUsage
 from shale.image.filters import created_at
 from shale.image.usage import ImageUsage, Usage, store_usage
+from shale.store.space import IngestSpace
 
 __all__ = ["command"]
 
@@ -49,10 +52,10 @@ def command(session: Session, *, template: str, verbose: bool) -> None:  # noqa:
         _verbose(session, usage, template)
         return
     row_format = choose_format(template, Styles(tuple(_COLUMNS), raw=_RAW))
-    print_rows(session, _rows(usage), row_format, _COLUMNS)
+    print_rows(session, _rows(usage, session.engine.containers.usage()), row_format, _COLUMNS)
 
 
-def _rows(usage: Usage) -> list[Row]:
+def _rows(usage: Usage, containers: Sequence[ContainerUsage]) -> list[Row]:
     images, layers, ingests = usage.blobs, usage.layers, usage.ingests
     blobs_freed = sum(size for _, size in usage.garbage.blobs)
     layers_freed = sum(size for _, size in usage.garbage.layers)
@@ -64,6 +67,7 @@ def _rows(usage: Usage) -> list[Row]:
             "Size": human_size(images.size),
             "Reclaimable": _share(blobs_freed, images.size),
         },
+        _container_row(containers),
         {
             "Type": "Layers",
             "TotalCount": str(layers.count),
@@ -71,14 +75,30 @@ def _rows(usage: Usage) -> list[Row]:
             "Size": human_size(layers.size),
             "Reclaimable": _share(layers_freed, layers.size),
         },
-        {
-            "Type": "Transfers",
-            "TotalCount": str(ingests.count),
-            "Active": str(ingests.active),
-            "Size": human_size(ingests.size),
-            "Reclaimable": _share(ingests.idle_size, ingests.size),
-        },
+        _transfer_row(ingests),
     ]
+
+
+def _container_row(containers: Sequence[ContainerUsage]) -> Row:
+    whole = sum(one.size for one in containers)
+    freed = sum(one.size for one in containers if not one.running)
+    return {
+        "Type": "Containers",
+        "TotalCount": str(len(containers)),
+        "Active": str(sum(one.running for one in containers)),
+        "Size": human_size(whole),
+        "Reclaimable": _share(freed, whole),
+    }
+
+
+def _transfer_row(ingests: IngestSpace) -> Row:
+    return {
+        "Type": "Transfers",
+        "TotalCount": str(ingests.count),
+        "Active": str(ingests.active),
+        "Size": human_size(ingests.size),
+        "Reclaimable": _share(ingests.idle_size, ingests.size),
+    }
 
 
 def _share(part: int, whole: int) -> str:
@@ -92,7 +112,7 @@ def _verbose(session: Session, usage: Usage, template: str) -> None:
         from shale.cli.render.template import compile_template  # noqa: PLC0415 - only for --format
 
         compiled = compile_template("{{json .}}" if template == "json" else template, clean=cleaner())
-        session.print(compiled.render({"Images": rows, "Transfers": [_rows(usage)[2]]}))
+        session.print(compiled.render({"Images": rows, "Transfers": [_transfer_row(usage.ingests)]}))
         return
     session.print("Images space usage:\n")
     print_rows(session, rows, choose_format("", Styles(tuple(_IMAGE_COLUMNS))), _IMAGE_COLUMNS)

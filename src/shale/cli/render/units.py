@@ -1,110 +1,29 @@
-"""Sizes and ages as Docker writes them (github.com/docker/go-units): `188MB`, `1.5KiB`, `6 days`."""
+"""Sizes and ages as Docker writes them (github.com/docker/go-units): `188MB`, `6 days`."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Final
 
-from shale.errors import Invalid
+__all__ = ["human_duration", "human_size"]
 
-__all__ = [
-    "BINARY_UNITS",
-    "DECIMAL_UNITS",
-    "InvalidSize",
-    "bytes_size",
-    "custom_size",
-    "human_duration",
-    "human_size",
-    "parse_memory",
-    "parse_size",
-]
-
-DECIMAL_UNITS: Final = ("B", "kB", "MB", "GB", "TB", "PB", "EB", "ZB", "YB")
-BINARY_UNITS: Final = ("B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB", "ZiB", "YiB")
-_PREFIXES: Final = "kmgtp"
+_STEP: Final = 1000
+_UNITS: Final = ("B", "kB", "MB", "GB", "TB", "PB", "EB", "ZB", "YB")
 _HOURS_A_DAY: Final = 24
-_LARGEST: Final = 2**63 - 1
-
-
-class InvalidSize(Invalid):
-    """A text is not a size."""
-
-
-def custom_size(size: float, step: float, units: Sequence[str], digits: int = 4) -> str:
-    """A size in the largest unit of which there is at least one.
-
-    Args:
-        size: in the first unit, usually bytes.
-        step: how many of one unit make the next.
-        units: their names, smallest first.
-        digits: significant digits kept.
-    """
-    size = float(size)
-    last = len(units) - 1
-    index = 0
-    while size >= step and index < last:
-        size /= step
-        index += 1
-    return f"{size:.{digits}g}{units[index]}"
 
 
 def human_size(size: float, digits: int = 4) -> str:
-    """Bytes in powers of 1000: `0B`, `1.024kB`, `188MB`."""
-    return custom_size(size, 1000.0, DECIMAL_UNITS, digits)
+    """Bytes in powers of 1000: `0B`, `1.024kB`, `188MB`.
 
-
-def bytes_size(size: float) -> str:
-    """Bytes in powers of 1024: `1KiB`, `3.42GiB`."""
-    return custom_size(size, 1024.0, BINARY_UNITS)
-
-
-def parse_size(text: str) -> int:
-    """Bytes from a size in powers of 1000: `32`, `32.5 kB`, `1g`.
-
-    Raises:
-        InvalidSize: the text is not a size.
+    Args:
+        size: bytes.
+        digits: significant digits kept.
     """
-    return _parse(text, 1000)
-
-
-def parse_memory(text: str) -> int:
-    """Bytes from a size in powers of 1024, as for memory: `64m`, `1GiB`.
-
-    Raises:
-        InvalidSize: the text is not a size.
-    """
-    return _parse(text, 1024)
-
-
-def _parse(text: str, step: int) -> int:
-    end = max(text.rfind(mark) for mark in "0123456789. ")
-    number, suffix = text[: end + 1], text[end + 1 :].lower()
-    number = number.removesuffix(" ")
-    try:
-        size = _plain_float(number) * _multiplier(suffix, step)
-    except ValueError:
-        raise InvalidSize(
-            f"invalid size: {text!r}: give a number and a unit, for example 32m or 1.5GB"
-        ) from None
-    if not 0 <= size <= _LARGEST:
-        raise InvalidSize(f"invalid size: {text!r}: it must lie between 0 and {_LARGEST} bytes")
-    return int(size)
-
-
-def _plain_float(number: str) -> float:
-    # float() forgives spaces and underscores; Go does not.
-    if not number.isascii() or number != number.strip() or "_" in number:
-        raise ValueError(number)
-    return float(number)
-
-
-def _multiplier(suffix: str, step: int) -> int:
-    if suffix in ("", "b"):
-        return 1
-    power = _PREFIXES.find(suffix[0]) + 1
-    if power == 0 or suffix[1:] not in ("", "b", "ib"):
-        raise ValueError(suffix)
-    return int(step**power)
+    size = float(size)
+    unit = 0
+    while size >= _STEP and unit < len(_UNITS) - 1:
+        size /= _STEP
+        unit += 1
+    return f"{size:.{digits}g}{_UNITS[unit]}"
 
 
 def human_duration(seconds: float) -> str:

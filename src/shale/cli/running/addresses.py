@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import ipaddress
-
 from shale.errors import Invalid, Unsupported
 from shale.runtime.wishes import Network
 
@@ -34,6 +32,8 @@ def parse_address(text: str) -> str:
     Raises:
         InvalidAddress: it is none.
     """
+    import ipaddress  # noqa: PLC0415 - few containers have such a flag
+
     try:
         return str(ipaddress.ip_address(text.strip()))
     except ValueError:

@@ -6,11 +6,9 @@ import signal
 import sys
 from collections.abc import Callable
 from contextlib import ExitStack
-from typing import Final
+from typing import Final, NamedTuple
 
-import msgspec
-
-from shale.cli.exit import complain
+from shale.cli.exit import complain, remark
 from shale.cli.running.signals import relayed_signals
 from shale.container.streams import Plumbing, Sink, discard, sink_of
 from shale.container.supervision import Supervision
@@ -30,7 +28,7 @@ class NoTerminal(Invalid):
     """A container with a terminal should read from what is none."""
 
 
-class Attachment(msgspec.Struct, frozen=True):
+class Attachment(NamedTuple):
     """How a container is attended.
 
     Attributes:
@@ -68,12 +66,12 @@ class Attachment(msgspec.Struct, frozen=True):
         return sink_of(descriptor) if name in self.streams else discard
 
 
-def attend(attachment: Attachment, begin: Callable[[Plumbing], Supervision]) -> int:
+def attend(attachment: Attachment, begin: Callable[[Callable[[], Plumbing]], Supervision]) -> int:
     """Start a container and stay with it until its end.
 
     Args:
         attachment: how.
-        begin: starts it with the streams that it is given.
+        begin: starts it with the streams that it is told how to make.
 
     Returns:
         Its exit code.
@@ -85,32 +83,40 @@ def attend(attachment: Attachment, begin: Callable[[Plumbing], Supervision]) -> 
     attachment.check()
     with ExitStack() as stack:
         relay = stack.enter_context(relayed_signals()) if attachment.sig_proxy else None
-        plumbing = attachment.plumbing()
+        made: list[Plumbing] = []
+
+        def plumbing() -> Plumbing:
+            made.append(attachment.plumbing())
+            return made[0]
+
         supervision = begin(plumbing)
         if relay is not None:
-            relay.to(_Front(supervision, plumbing).signal)
+            relay.to(_Front(supervision, made[0]).signal)
         supervision.began()
+        for note in supervision.notes:
+            remark(note)
         if attachment.tty and "stdin" in attachment.streams:
             stack.enter_context(raw_mode(_STDIN))
         return supervision.wait()
 
 
-class _Front(msgspec.Struct):
+class _Front:
     """A container as signals reach it: the size of a terminal goes before the news of it."""
 
-    supervision: Supervision
-    plumbing: Plumbing
-    asked: int = msgspec.field(default=0)
+    def __init__(self, supervision: Supervision, plumbing: Plumbing) -> None:
+        self._supervision = supervision
+        self._plumbing = plumbing
+        self._asked = 0
 
     def signal(self, number: int) -> None:
         if number == signal.SIGWINCH:
             size = size_of(_STDOUT) or size_of(_STDIN)
             if size is not None:
-                self.plumbing.resize(size)
+                self._plumbing.resize(size)
         elif number in (signal.SIGINT, signal.SIGTERM):
-            self.asked += 1
-            if self.asked == _ENOUGH:
+            self._asked += 1
+            if self._asked == _ENOUGH:
                 complain(f"got {_ENOUGH} SIGTERM/SIGINTs, ending the container")
-                self.supervision.end()
+                self._supervision.end()
                 return
-        self.supervision.signal(number)
+        self._supervision.signal(number)

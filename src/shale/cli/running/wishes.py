@@ -18,6 +18,8 @@ from shale.runtime.wishes import DEFAULT_PIDS, DEFAULT_SHM, RunWishes
 __all__ = ["STREAMS", "attached_streams", "wishes_from"]
 
 STREAMS: Final = ("stdin", "stdout", "stderr")
+_MOST_PIDS: Final = 2**63 - 1
+"""What a runtime reads the number into."""
 _MOST_PROFILE: Final = 4 * 1024 * 1024
 
 
@@ -70,7 +72,7 @@ def wishes_from(flags: Mapping[str, Any], environ: Mapping[str, str]) -> RunWish
         stop_signal=stop_signal,
         pids_limit=_pids(flags["pids_limit"]),
         ulimits=tuple(parse_ulimit(text) for text in flags["ulimit"]),
-        shm_size=DEFAULT_SHM if flags["shm_size"] is None else parse_size(flags["shm_size"]),
+        shm_size=parse_size("0" if flags["shm_size"] is None else flags["shm_size"]) or DEFAULT_SHM,
     )
 
 
@@ -98,6 +100,8 @@ def _workdir(text: str | None) -> str | None:
 def _pids(limit: int | None) -> int | None:
     if limit is None:
         return DEFAULT_PIDS
+    if limit > _MOST_PIDS:
+        raise Invalid(f'invalid argument "{limit}" for "--pids-limit" flag: value out of range')
     return limit if limit > 0 else None
 
 
@@ -108,7 +112,7 @@ def _security(texts: Iterable[str]) -> tuple[bool | None, str | None]:
     for text in texts:
         key, _, value = text.replace(":", "=", 1).partition("=") if "=" not in text else text.partition("=")
         if key == "no-new-privileges":
-            no_new_privileges = value.lower() in ("", "1", "t", "true")
+            no_new_privileges = _truth(text, value)
         elif key == "seccomp" and value:
             seccomp = value if value in ("unconfined", "builtin") else _profile(value)
         elif text in ("apparmor=unconfined", "label=disable", "label:disable", "apparmor:unconfined"):
@@ -116,6 +120,16 @@ def _security(texts: Iterable[str]) -> tuple[bool | None, str | None]:
         else:
             raise Invalid(f'invalid --security-opt: "{text}"; there are no-new-privileges and seccomp')
     return no_new_privileges, None if seccomp == "builtin" else seccomp
+
+
+def _truth(text: str, value: str) -> bool:
+    """What a value says, as docker reads it; a word that is neither must not loosen anything."""
+    word = value.lower()
+    if word in ("", "1", "t", "true"):
+        return True
+    if word in ("0", "f", "false"):
+        return False
+    raise Invalid(f'invalid --security-opt: "{text}"; no-new-privileges is true or false')
 
 
 def _profile(path: str) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import msgspec
 
 from shale.errors import NotFound
@@ -46,7 +48,7 @@ class Loader:
         cancel: Cancellation,
         *,
         jobs: int = 2,
-        mountable: Mountable | None = None,
+        mountable: Callable[[], Mountable | None] = lambda: None,
     ) -> None:
         """Prepare.
 

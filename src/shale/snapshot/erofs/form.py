@@ -33,7 +33,7 @@ class ErofsForm:
         Raises:
             DiskFull, NoPermission, StorageFailure: the disk.
         """
-        from shale.snapshot.erofs.builder import ErofsBuilder  # noqa: PLC0415 - not for who mounts what is here
+        from shale.snapshot.erofs.builder import ErofsBuilder  # noqa: PLC0415 - not for those who only mount
 
         return ErofsBuilder(folder, name)
 
@@ -73,7 +73,7 @@ class ErofsForm:
             LayerDamaged: it is something else.
             StorageFailure: it cannot be read.
         """
-        from shale.snapshot.erofs.comparison import compare_layer  # noqa: PLC0415 - as above
+        from shale.snapshot.erofs.comparison import compare_layer  # noqa: PLC0415 - as `builder`
 
         with _opened(folder, name) as file:
             tar_size, size = _sizes(file, name)

@@ -14,9 +14,9 @@ import stat
 from collections.abc import Iterable
 from typing import Final
 
-from shale.container.dressing import Dressing
-from shale.container.folderpath import FolderPath, Path
-from shale.container.newfile import NewFile, named
+from shale.container.files.dressing import Dressing
+from shale.container.files.folderpath import FolderPath, Path
+from shale.container.files.newfile import NewFile, named
 from shale.errors import Conflict
 from shale.layer.entry import TreeEntry
 from shale.layer.header import BLOCK_DEVICE, CHARACTER_DEVICE, DIRECTORY, FIFO, HARD_LINK, SYMLINK

@@ -7,10 +7,10 @@ from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 
-from shale.container.dressing import Dressing
-from shale.container.putting import Putting
-from shale.container.reading import ReadingRules, read_entry
-from shale.container.transit import copy_errors, keeps_capabilities
+from shale.container.files.dressing import Dressing
+from shale.container.files.putting import Putting
+from shale.container.files.reading import ReadingRules, read_entry
+from shale.container.files.transit import copy_errors, keeps_capabilities
 
 __all__ = ["copy_tree"]
 

@@ -10,9 +10,9 @@ import os
 from collections.abc import Callable
 from typing import BinaryIO
 
-from shale.container.reading import ReadingRules, read_entry
+from shale.container.files.reading import ReadingRules, read_entry
+from shale.container.files.transit import Counted, emitter, keeps_capabilities
 from shale.container.record import ContainerRecord
-from shale.container.transit import Counted, emitter, keeps_capabilities
 from shale.container.view import Views
 from shale.layer.writer import TarWriter
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import BinaryIO, Final
 
-from shale.container.reading import EntryWriter
+from shale.container.files.reading import EntryWriter
 from shale.errors import Conflict
 from shale.layer.entry import TreeEntry
 from shale.layer.field import BLOCK, padding

@@ -14,15 +14,15 @@ from typing import BinaryIO
 
 import msgspec
 
-from shale.container.copyrules import goal_of, split_entry
-from shale.container.dressing import Dressing
-from shale.container.inside import absolute, destination_inside, open_folder, open_source
-from shale.container.outside import check_output, destination_outside, here, open_goal, open_outside
-from shale.container.putting import CopyConflict, Putting
-from shale.container.reading import ReadingRules, is_folder, read_entry
+from shale.container.files.copyrules import goal_of, split_entry
+from shale.container.files.dressing import Dressing
+from shale.container.files.inside import absolute, destination_inside, open_folder, open_source
+from shale.container.files.outside import check_output, destination_outside, here, open_goal, open_outside
+from shale.container.files.putting import CopyConflict, Putting
+from shale.container.files.reading import ReadingRules, is_folder, read_entry
+from shale.container.files.tarinto import put_archive
+from shale.container.files.transit import Counted, copy_errors, emitter, keeps_capabilities, keeps_plain
 from shale.container.record import ContainerRecord
-from shale.container.tarinto import put_archive
-from shale.container.transit import Counted, copy_errors, emitter, keeps_capabilities, keeps_plain
 from shale.container.view import Views
 from shale.errors import Denied, ShaleError
 from shale.layer.writer import TarWriter
@@ -115,7 +115,7 @@ class FileCopier:
         origin = here(source, self._current)
         handle = open_outside(origin, follow=options.follow)
         try:
-            with self._tree(record) as root:
+            with self._views.merged(record, mounts=True) as root:
                 target = destination_inside(root, absolute(path), container)
                 goal = goal_of(_name(origin), target, from_folder=is_folder(handle))
                 rules = ReadingRules(lambda _: True, keeps_capabilities)
@@ -146,7 +146,7 @@ class FileCopier:
             InvalidTar, CorruptStream: it is no archive, or damaged.
             ShaleError: as `into`.
         """
-        with self._tree(record) as root:
+        with self._views.merged(record, mounts=True) as root:
             target = destination_inside(root, absolute(path), container)
             if not target.is_folder:
                 raise CopyConflict(f'destination "{container}:{path}" must be a directory')
@@ -158,17 +158,12 @@ class FileCopier:
     def _source(
         self, record: ContainerRecord, container: str, path: str, options: CopyOptions
     ) -> Iterator[tuple[int, ReadingRules]]:
-        with self._tree(record) as root:
+        with self._views.merged(record, mounts=True) as root:
             handle = open_source(root, path, container, follow=options.follow)
             try:
                 yield handle, ReadingRules(_enters(record, root), keeps_capabilities)
             finally:
                 os.close(handle)
-
-    @contextmanager
-    def _tree(self, record: ContainerRecord) -> Iterator[int]:
-        with self._views.merged(record, mounts=True) as root:
-            yield root
 
     @contextmanager
     def _putting(self, record: ContainerRecord, root: int, folder: str, container: str) -> Iterator[Putting]:

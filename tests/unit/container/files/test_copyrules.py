@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from shale.container.copyrules import (
+from shale.container.files.copyrules import (
     CannotCopyFolder,
     Destination,
     Goal,

@@ -7,7 +7,7 @@ import os
 import stat
 from typing import Final
 
-from shale.container.copyrules import Destination, clean, keep_ending, wants_folder
+from shale.container.files.copyrules import Destination, clean, keep_ending, wants_folder
 from shale.errors import Conflict, Invalid, NotFound
 from shale.linux.beneath import open_beneath
 

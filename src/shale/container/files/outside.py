@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Final
 
-from shale.container.copyrules import Destination, clean, keep_ending, split_entry, wants_folder
+from shale.container.files.copyrules import Destination, clean, keep_ending, split_entry, wants_folder
 from shale.errors import Conflict, Invalid, NotFound
 
 __all__ = ["NoOutput", "check_output", "destination_outside", "here", "open_goal", "open_outside"]

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import BinaryIO, Final
 
-from shale.container.putting import Putting
+from shale.container.files.putting import Putting
 from shale.image.archive.expand import MAGIC, Expander
 from shale.layer.entry import TreeEntry
 from shale.layer.header import CONTIGUOUS, GNU_SPARSE, REGULAR, Header

@@ -22,6 +22,7 @@ from shale.linux.fscontext import FilesystemContext
 from shale.linux.mounterrors import MountLimit, MountRefused, mount_errors
 from shale.linux.places import attach, clone
 from shale.linux.privatemounts import in_private_mounts
+from shale.linux.removal import remove_tree
 from shale.linux.syscall import library
 
 __all__ = ["MOST_LOWERS", "Overlay", "by_descriptors", "by_places", "mount_overlay"]
@@ -34,6 +35,8 @@ _READ_ONLY: Final = 1
 _NO_SET_ID: Final = 2
 _NO_DEVICES: Final = 4
 _MERGED: Final = "merged"
+_WORK: Final = "work"
+"""What overlay makes in a work directory."""
 
 
 class Overlay(msgspec.Struct, frozen=True):
@@ -106,6 +109,9 @@ def mount_overlay(
         # What an older kernel does not know, and what no kernel takes, have one number.
         if refused.number != errno.EINVAL:
             raise
+        if overlay.volatile and overlay.work is not None:
+            # A mount that failed late has left its mark, that what is below may not be mounted again.
+            remove_tree(overlay.work, _WORK)
         try:
             return by_places(overlay)
         except MountRefused:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
+from bench import footprint
 from bench.contest import Result, Row
 from bench.cost import Cost
 
@@ -28,9 +30,23 @@ def kept(file: Path, rows: Sequence[Row]) -> list[Result]:
     ]
 
 
+def keep_footprints(file: Path, found: Mapping[str, int]) -> None:
+    """Put what stores use on disk in the file."""
+    figures: dict[str, Any] = _read(file)
+    figures[footprint.KEY] = dict(found)
+    file.write_text(json.dumps(figures, indent=1) + "\n", encoding="ascii")
+
+
+def kept_footprints(file: Path) -> Mapping[str, int]:
+    """What stores use on disk, by engine; empty where the file does not have it."""
+    figures: dict[str, Any] = _read(file)
+    found: Mapping[str, int] = figures.get(footprint.KEY, {})
+    return found
+
+
 def _cost(figures: dict[str, float]) -> Cost:
     return Cost(wall=figures["wall"], cpu=figures["cpu"], peak=int(figures["peak"]))
 
 
-def _read(file: Path) -> dict[str, dict[str, list[dict[str, float]]]]:
+def _read(file: Path) -> Any:
     return json.loads(file.read_bytes()) if file.exists() else {}

@@ -11,11 +11,11 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from bench import containers, listings, serving, transfers
+from bench import containers, footprint, listings, serving, transfers
 from bench.contest import Row, hold
-from bench.figures import keep, kept
+from bench.figures import keep, keep_footprints, kept, kept_footprints
 from bench.report import document, table
-from bench.stage import open_stage
+from bench.stage import Stage, open_stage
 
 _ROWS: Sequence[Row] = (*transfers.ROWS, *listings.ROWS, *serving.ROWS, *containers.ROWS)
 _QUICK = 2
@@ -31,8 +31,12 @@ def main(arguments: Sequence[str], target: Path) -> int:
     """
     options = _parser().parse_args(arguments)
     rows = _chosen(options.rows, quick=options.quick)
+    weighs = _matches(footprint.KEY, options.rows) if options.rows else not options.quick
+    if not rows and not weighs:
+        raise SystemExit(f"no row is called {' or '.join(options.rows)}; see --list")
     if options.list:
-        print("\n".join(f"{row.key:18} {row.about}" for row in rows))
+        about = [(row.key, row.about) for row in rows] + [(footprint.KEY, footprint.ABOUT)] * weighs
+        print("\n".join(f"{key:18} {text}" for key, text in about))
         return 0
     rounds = options.rounds or (_QUICK if options.quick else _FULL)
     # Ended from outside, it still stops the peers and unmounts the disks.
@@ -45,19 +49,32 @@ def main(arguments: Sequence[str], target: Path) -> int:
             result = hold(row, stage, rounds)
             if options.write:
                 keep(target.with_suffix(".json"), result)
-                results = kept(target.with_suffix(".json"), _ROWS)
-                target.write_text(document(results, loop=stage.disks.loop), encoding="utf-8")
+                _write(target, stage)
             print(table([result]), f"({time.monotonic() - begun:.0f} s)\n", sep="\n", flush=True)
+        if weighs:
+            found = footprint.footprints(stage)
+            if options.write:
+                keep_footprints(target.with_suffix(".json"), found)
+                _write(target, stage)
+            print(footprint.footprint_table(found), flush=True)
     return 0
+
+
+def _write(target: Path, stage: Stage) -> None:
+    """Write the page anew from all that is known."""
+    figures = target.with_suffix(".json")
+    text = document(kept(figures, _ROWS), kept_footprints(figures), loop=stage.disks.loop)
+    target.write_text(text, encoding="utf-8")
 
 
 def _chosen(patterns: Sequence[str], *, quick: bool) -> list[Row]:
     if not patterns:
         return [row for row in _ROWS if not (quick and row.heavy)]
-    found = [row for row in _ROWS if any(fnmatch.fnmatchcase(row.key, pattern) for pattern in patterns)]
-    if not found:
-        raise SystemExit(f"no row is called {' or '.join(patterns)}; see --list")
-    return found
+    return [row for row in _ROWS if _matches(row.key, patterns)]
+
+
+def _matches(key: str, patterns: Sequence[str]) -> bool:
+    return any(fnmatch.fnmatchcase(key, pattern) for pattern in patterns)
 
 
 def _parser() -> argparse.ArgumentParser:

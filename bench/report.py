@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from bench.contest import Aim, Result
+from bench.footprint import ABOUT, KEY, footprint_table
 
 _HEAD = """\
 # Benchmarks
@@ -54,7 +55,7 @@ def table(results: Sequence[Result]) -> str:
     return "\n".join(lines)
 
 
-def document(results: Sequence[Result], *, loop: bool) -> str:
+def document(results: Sequence[Result], footprints: Mapping[str, int], *, loop: bool) -> str:
     """The whole of docs/benchmarks.md."""
     where = (
         ""
@@ -62,7 +63,8 @@ def document(results: Sequence[Result], *, loop: bool) -> str:
         else "\n**These figures are from the machine's own file system**: mounting was not allowed.\n"
     )
     about = "\n".join(f"- `{result.row.key}`: {result.row.about}" for result in results)
-    parts = [_HEAD.format(where=where), table(results), "\n## What the rows are\n", about]
+    disk = ["\n## Disk\n", f"`{KEY}`: {ABOUT}.\n", footprint_table(footprints)] if footprints else []
+    parts = [_HEAD.format(where=where), table(results), *disk, "\n## What the rows are\n", about]
     return "\n".join([*parts, "\n## Aims\n", *_aims(results), ""])
 
 

@@ -46,6 +46,10 @@ class Stage:
         """A command line of shale: the script that pip installed beside this interpreter."""
         return [str(Path(sys.executable).with_name("shale")), *args]
 
+    def program(self, name: str, *args: str) -> list[str]:
+        """A command line of a program of ours that uses shale as a library: a file beside this one."""
+        return [sys.executable, str(Path(__file__).with_name(name)), *args]
+
     def run_shale(self, *args: str) -> str:
         """Run shale for what is prepared and not measured; its output."""
         return run(self.shale(*args), env=self.env, timeout=600).stdout

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
-from dataclasses import dataclass
 from typing import Any
 
 import msgspec
@@ -37,8 +36,7 @@ from shale.store.store import Store
 __all__ = ["CommitWishes", "Committer"]
 
 
-@dataclass(frozen=True, slots=True)
-class CommitWishes:
+class CommitWishes(msgspec.Struct, frozen=True):
     """What the image should be, beyond the container.
 
     Attributes:

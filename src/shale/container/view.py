@@ -11,8 +11,9 @@ import os
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
 from typing import Final, Protocol
+
+import msgspec
 
 from shale.container.attached import Fill, with_mounts
 from shale.container.containers import Containers
@@ -52,8 +53,7 @@ class Roots(Protocol):
         """The image of a container alone, detached and read-only."""
 
 
-@dataclass(frozen=True, slots=True)
-class Changed:
+class Changed(msgspec.Struct, frozen=True):
     """What a container changed.
 
     Attributes:

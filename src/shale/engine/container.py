@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import Protocol, Unpack
+from typing import TYPE_CHECKING, Protocol, Unpack
+
+import msgspec
 
 from shale.container.record import ContainerRecord
 from shale.engine.runoptions import StreamOptions
-from shale.engine.started import RunResult, Started
+
+if TYPE_CHECKING:
+    from shale.engine.started import RunResult, Started
 
 __all__ = ["Container", "ContainerVerbs"]
 
@@ -25,16 +28,18 @@ class ContainerVerbs(Protocol):
         """Remove it."""
 
 
-@dataclass(frozen=True, slots=True)
-class Container:
+class Container(msgspec.Struct, frozen=True):
     """One container of a store.
 
     Attributes:
         id: 64 hexadecimal digits.
     """
 
-    _verbs: ContainerVerbs = field(repr=False)
+    _verbs: ContainerVerbs
     id: str
+
+    def __repr__(self) -> str:
+        return f"Container(id={self.id!r})"
 
     @property
     def record(self) -> ContainerRecord:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -17,6 +17,8 @@ from shale.image.resolve import select_platform
 from shale.oci.digest import Digest
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from shale.image.mounts import ImageMounts
     from shale.image.unpack import Unpacked
 
@@ -125,7 +127,10 @@ class MountVerbs(NameVerbs):
             ImageNotFound: no such image.
         """
         mounts = self._mounts()
-        place = image if isinstance(image, Path) else mounts.of(self._manifest(self.find(image), platform))
+        if isinstance(image, os.PathLike):
+            place = image
+        else:
+            place = mounts.of(self._manifest(self.find(image), platform))
         mounts.unmount(place, force=force)
         return place
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+
+import msgspec
 
 from shale.engine.settings import Settings
 from shale.errors import ShaleError
@@ -11,8 +12,7 @@ from shale.errors import ShaleError
 __all__ = ["KnownRuntime", "runtime_of"]
 
 
-@dataclass(frozen=True, slots=True)
-class KnownRuntime:
+class KnownRuntime(msgspec.Struct, frozen=True):
     """What is known of the program that runs containers.
 
     Attributes:

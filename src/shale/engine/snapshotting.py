@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from threading import Lock
 from typing import TYPE_CHECKING, BinaryIO, Final
@@ -34,13 +34,16 @@ class NothingMountable(Unsupported):
 class Snapshotting:
     """The snapshots of one engine's store. Safe to use from threads."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, candidates: Iterable[Candidate] | None = None) -> None:
         """Prepare; nothing is tried or opened.
 
         Args:
             store: the engine's.
+            candidates: the forms of layers that may be used, the best one first; by default all that may work
+                for this user.
         """
         self._store = store
+        self._candidates: Iterable[Candidate] = _Candidates() if candidates is None else candidates
         self._turn = Lock()
         self._verdict: Verdict | None = None
         self._snapshots: Snapshots | None = None
@@ -101,7 +104,7 @@ class Snapshotting:
 
     def forms(self) -> Mapping[str, LayerForm]:
         """The forms that whoever runs this can read, by name, whether or not they can be mounted here."""
-        return {one.form.name: one.form for one in _Candidates()}
+        return {one.form.name: one.form for one in self._candidates}
 
     def _find_out(self) -> Verdict:
         from shale.snapshot.probe import Verdict, probe  # noqa: PLC0415 - see the top
@@ -111,7 +114,7 @@ class Snapshotting:
         if self._verdict is None:
             root = os.open(self._store.root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
             try:
-                self._verdict = probe(root, _Candidates())
+                self._verdict = probe(root, self._candidates)
             finally:
                 os.close(root)
         return self._verdict

@@ -5,9 +5,10 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from contextlib import ExitStack
-from dataclasses import dataclass, field
 from types import TracebackType
 from typing import BinaryIO, Self
+
+import msgspec
 
 from shale.container.record import ContainerRecord
 from shale.container.streams import Plumbing, Sink, sink_of
@@ -18,8 +19,7 @@ from shale.linux.process import OutputTooLong
 __all__ = ["RunResult", "Started", "wants_terminal"]
 
 
-@dataclass(frozen=True, slots=True)
-class RunResult:
+class RunResult(msgspec.Struct, frozen=True):
     """How a container ended.
 
     Attributes:
@@ -31,8 +31,11 @@ class RunResult:
 
     container: str
     exit_code: int
-    stdout: bytes = field(repr=False)
-    stderr: bytes = field(repr=False)
+    stdout: bytes
+    stderr: bytes
+
+    def __repr__(self) -> str:
+        return f"RunResult(container={self.container!r}, exit_code={self.exit_code})"
 
 
 def wants_terminal(record: ContainerRecord) -> bool:

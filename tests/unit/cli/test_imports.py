@@ -87,5 +87,40 @@ def test_transfers_import_no_tls_and_no_server_where_there_is_none(filled: Shale
     unwanted = (NETWORK | HEAVY | {"json", "random"}) - {"socket", "selectors"}
     assert packages(names) & unwanted == set()
     assert {name for name in names if name.startswith("shale.registry.server")} == set()
+    # What makes file systems of layers is for the first layer that comes.
+    assert (
+        command == "copy"
+        or {name for name in names if name.startswith(("shale.snapshot", "shale.layer", "isal"))} == set()
+    )
     apart = {"pull": "shale.image.push", "push": "shale.image.pull", "copy": "shale.engine.transfers"}
     assert apart[command] not in names
+
+
+RUNNING = {"subprocess", "selectors"}
+"""What starting another program takes."""
+
+
+@pytest.mark.parametrize("command", ["ps", "create", "run"])
+def test_containers_import_no_network_and_define_no_dataclasses(filled: Shale, command: str) -> None:
+    arguments = {"ps": ["-a"], "create": ["a:1", "true"], "run": ["--rm", "a:1", "true"]}[command]
+    if command == "run":  # once, which finds out what works on this machine, and remembers it
+        filled("run", "--rm", "a:1", "true")
+    names = imported("--root", str(filled.root), command, *arguments)
+    allowed = set() if command == "ps" else RUNNING
+    assert packages(names) & (NETWORK | HEAVY | {"random", "dataclasses"}) - allowed == set()
+    assert {name for name in names if name.startswith("shale.registry")} == set()
+
+
+def test_a_run_of_what_is_mountable_imports_nothing_that_makes_it_so(filled: Shale) -> None:
+    run = ["--root", str(filled.root), "run", "--rm", "a:1", "true"]
+    first, again = imported(*run), imported(*run)
+    makers = (
+        "shale.layer",
+        "shale.snapshot.erofs.builder",
+        "shale.snapshot.tree",
+        "shale.snapshot.merge",
+        "isal",
+    )
+    assert {name for name in again if name.startswith(makers)} == set()
+    assert "shale.snapshot.overlay" in again
+    assert first - again, "it is made mountable by the first run"

@@ -10,8 +10,9 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, suppress
-from dataclasses import dataclass
 from typing import BinaryIO
+
+import msgspec
 
 from shale.container.files.copyrules import goal_of, split_entry
 from shale.container.files.dressing import Dressing
@@ -34,8 +35,7 @@ class ReadOnly(Denied):
     """A container's root file system may not be written."""
 
 
-@dataclass(frozen=True, slots=True)
-class CopyOptions:
+class CopyOptions(msgspec.Struct, frozen=True):
     """How to copy.
 
     Attributes:
@@ -47,8 +47,7 @@ class CopyOptions:
     follow: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Copied:
+class Copied(msgspec.Struct, frozen=True):
     """What was copied.
 
     Attributes:

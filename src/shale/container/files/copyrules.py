@@ -9,8 +9,9 @@ Specification: docs.docker.com "docker container cp". Where it leaves room, what
 from __future__ import annotations
 
 import posixpath
-from dataclasses import dataclass
 from typing import Final
+
+import msgspec
 
 from shale.errors import Conflict, Invalid, NotFound
 
@@ -41,8 +42,7 @@ class NoSuchFolder(NotFound):
     """The destination says that it is a folder, and there is none."""
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
+class Place(msgspec.Struct, frozen=True):
     """One side of a copy.
 
     Attributes:
@@ -54,8 +54,7 @@ class Place:
     path: str
 
 
-@dataclass(frozen=True, slots=True)
-class Destination:
+class Destination(msgspec.Struct, frozen=True):
     """What is where a copy should go.
 
     Attributes:
@@ -69,8 +68,7 @@ class Destination:
     is_folder: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Goal:
+class Goal(msgspec.Struct, frozen=True):
     """Where the entries of a copy go.
 
     Attributes:

@@ -6,8 +6,9 @@ import errno
 import os
 import stat
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from typing import Final
+
+import msgspec
 
 from shale.layer.entry import TreeEntry
 from shale.layer.header import SYMLINK
@@ -18,8 +19,7 @@ __all__ = ["Dressing"]
 _SET_ID: Final = stat.S_ISUID | stat.S_ISGID
 
 
-@dataclass(frozen=True, slots=True)
-class Dressing:
+class Dressing(msgspec.Struct, frozen=True):
     """What of an entry is kept.
 
     Attributes:
@@ -30,7 +30,7 @@ class Dressing:
 
     owner: bool
     keeps: Callable[[bytes], bool]
-    notes: list[str] = field(default_factory=list)
+    notes: list[str] = msgspec.field(default_factory=list)
 
     def dress(self, handle: int, entry: TreeEntry, shown: str) -> None:
         """Make a file what its entry says.

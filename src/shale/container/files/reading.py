@@ -11,8 +11,9 @@ import os
 import stat
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import closing, suppress
-from dataclasses import dataclass
 from typing import Final, Protocol
+
+import msgspec
 
 from shale.container.files.trail import Trail
 from shale.layer.entry import TreeEntry
@@ -52,8 +53,7 @@ class EntryWriter(Protocol):
         """Take one entry; `body` has exactly its size, for a regular file."""
 
 
-@dataclass(frozen=True, slots=True)
-class ReadingRules:
+class ReadingRules(msgspec.Struct, frozen=True):
     """What is read.
 
     Attributes:
@@ -175,8 +175,7 @@ class _Reader:
         )
 
 
-@dataclass(slots=True)
-class _Inside:
+class _Inside(msgspec.Struct):
     """A folder that is being read: its name in the archive, and what is left to read."""
 
     name: bytes

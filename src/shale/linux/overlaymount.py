@@ -13,7 +13,7 @@ from __future__ import annotations
 import errno
 import os
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Final
 
 import msgspec
@@ -106,10 +106,24 @@ def mount_overlay(
         # What an older kernel does not know, and what no kernel takes, have one number.
         if refused.number != errno.EINVAL:
             raise
+        if work is not None and volatile:
+            _take_back_mark(work)
         try:
             return by_places(overlay)
         except MountRefused:
             raise refused from None
+
+
+def _take_back_mark(work: int) -> None:
+    """Remove the mark of volatile writes that a mount has left which came to nothing.
+
+    With it the directory cannot be mounted again (overlayfs.rst, "Volatile mount"), and nothing was written.
+    """
+    with suppress(FileNotFoundError):
+        os.unlink("work/incompat/volatile/dirty", dir_fd=work)
+    for name in ("work/incompat/volatile", "work/incompat"):
+        with suppress(FileNotFoundError):
+            os.rmdir(name, dir_fd=work)
 
 
 def by_descriptors(overlay: Overlay) -> int:

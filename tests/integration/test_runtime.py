@@ -280,7 +280,8 @@ def test_a_terminal(box: Box) -> None:
     fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("4H", 11, 33, 0, 0))
     # The runtime tells the terminal its size when the container runs already, which is news of it too.
     script = (
-        "until [ \"$(stty size 2>/dev/null)\" = '11 33' ]; do sleep 0.01; done; trap 'stty size; exit 5' WINCH; "
+        "until [ \"$(stty size 2>/dev/null)\" = '11 33' ]; do sleep 0.01; done; "
+        "trap 'stty size; exit 5' WINCH; "
         "tty; stty size; echo err >&2; while :; do sleep 0.05; done"
     )
     try:

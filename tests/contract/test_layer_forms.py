@@ -402,6 +402,11 @@ class TestRefused:
             bench.build(b"x" * 5000)
         assert os.listdir(bench.folder) == []
 
+    def test_a_file_beyond_the_limit_though_it_is_nothing_but_a_hole(self, bench: Bench) -> None:
+        with pytest.raises(LayerTooLarge, match="17592186044417 bytes"):
+            bench.build(archive(Entry(b"f", content=b"x", sparse=[(2**44, 1)], size=2**44 + 1)))
+        assert os.listdir(bench.folder) == []
+
     def test_a_sparse_bomb(self, bench: Bench) -> None:
         bombs = (Entry(b"%d" % at, content=b"xy", sparse=[(1, 1), (2**49, 1)], size=2**50) for at in range(20))
         with pytest.raises((InvalidTar, LayerTooLarge)):

@@ -107,7 +107,8 @@ def test_a_user_has_the_tree_of_root(expected: dict[str, Fact], user: OrdinaryUs
         shell.communicate(timeout=60)
     assert different(mapped_back(mounted), expected) == {}
     if len(expected) < MANY:
-        assert user.shale("image", "unpack", name, "given").returncode == 0
+        unpack = [sys.executable, "-m", "shale", "image", "unpack", name, "given"]
+        assert user.shale("unshare", *unpack).returncode == 0
         assert different(mapped_back(facts_of(user.home / "given")), expected) == {}
     done = user.python(WITHOUT_NAMESPACE)
     assert done.returncode == 0, done.stderr

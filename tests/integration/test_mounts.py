@@ -235,6 +235,23 @@ class TestOverlay:
         with pytest.raises(MountRefused, match="overlay"):
             mount_overlay([alone])
 
+    def test_one_that_is_never_synced_of_folders_of_another_namespace(
+        self, tmp_path: Path, opened: ExitStack
+    ) -> None:
+        """The kernel refuses these after it has marked the work directory as used up."""
+        lowers = [folder(opened, tmp_path / name, name) for name in ("a", "b")]
+        (tmp_path / "upper").mkdir()
+        (tmp_path / "work").mkdir()
+
+        def mount() -> int:
+            upper, work = (keep(opened, os.open(tmp_path / name, os.O_RDONLY)) for name in ("upper", "work"))
+            return mount_overlay(lowers, upper, work, volatile=True)
+
+        root = keep(opened, in_private_mounts(mount))
+        assert names(root) == ["a", "b"]
+        with pytest.raises(MountRefused):
+            in_private_mounts(mount)
+
 
 class TestPlaces:
     def test_attach_and_unmount(self, tmp_path: Path, opened: ExitStack) -> None:

@@ -281,7 +281,8 @@ def test_a_terminal(box: Box) -> None:
     # The runtime tells the terminal its size when the container runs already, which is news of it too.
     script = (
         "until [ \"$(stty size 2>/dev/null)\" = '11 33' ]; do sleep 0.01; done; "
-        "trap 'stty size; exit 5' WINCH; tty; stty size; echo err >&2; while :; do sleep 0.05; done"
+        "trap 'stty size; exit 5' WINCH; "
+        "tty; stty size; echo err >&2; while :; do sleep 0.05; done"
     )
     try:
         wishes = RunWishes(args=("sh", "-c", script), tty=True)

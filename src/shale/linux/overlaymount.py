@@ -22,7 +22,6 @@ from shale.linux.fscontext import FilesystemContext
 from shale.linux.mounterrors import MountLimit, MountRefused, mount_errors
 from shale.linux.places import attach, clone
 from shale.linux.privatemounts import in_private_mounts
-from shale.linux.removal import remove_tree
 from shale.linux.syscall import library
 
 __all__ = ["MOST_LOWERS", "Overlay", "by_descriptors", "by_places", "mount_overlay"]
@@ -30,13 +29,16 @@ __all__ = ["MOST_LOWERS", "Overlay", "by_descriptors", "by_places", "mount_overl
 MOST_LOWERS: Final = 500
 """Lower directories of one overlay: the kernel's own limit."""
 
+_FOLDER: Final = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _DOING: Final = "mounting an overlay"
 _READ_ONLY: Final = 1
 _NO_SET_ID: Final = 2
 _NO_DEVICES: Final = 4
 _MERGED: Final = "merged"
-_WORK: Final = "work"
-"""What overlay makes in a work directory."""
+_KERNELS: Final = "work"
+"""What the kernel keeps in a work directory."""
+_NEVER_SYNCED: Final = "incompat"
+"""In there: that what was written may never have reached the disk (overlayfs.rst, "Volatile mount")."""
 
 
 class Overlay(msgspec.Struct, frozen=True):
@@ -103,19 +105,46 @@ def mount_overlay(
             f"{_DOING}: {len(lowers)} layers are more than the {MOST_LOWERS} that the kernel takes"
         )
     overlay = Overlay(lowers, upper, work, user, volatile)
+    used = _is_used_up(overlay)
     try:
         return by_descriptors(overlay)
     except MountRefused as refused:
         # What an older kernel does not know, and what no kernel takes, have one number.
         if refused.number != errno.EINVAL:
             raise
-        if overlay.volatile and overlay.work is not None:
-            # A mount that failed late has left its mark, that what is below may not be mounted again.
-            remove_tree(overlay.work, _WORK)
+        if not used:
+            _forget_try(overlay)
         try:
             return by_places(overlay)
         except MountRefused:
             raise refused from None
+
+
+def _is_used_up(overlay: Overlay) -> bool:
+    """Whether a mount that is never synced was made with this work directory: there is no second one."""
+    if overlay.work is None:
+        return False
+    try:
+        os.stat(f"{_KERNELS}/{_NEVER_SYNCED}", dir_fd=overlay.work, follow_symlinks=False)
+    except FileNotFoundError:
+        return False
+    return True
+
+
+def _forget_try(overlay: Overlay) -> None:
+    """Take away the mark of a mount that was refused: the kernel makes it before it looks at the lowers."""
+    if overlay.work is None or not overlay.volatile:
+        return
+    from shale.linux.removal import remove_tree  # noqa: PLC0415 - hardly ever needed
+
+    try:
+        inside = os.open(_KERNELS, _FOLDER, dir_fd=overlay.work)
+    except FileNotFoundError:
+        return
+    try:
+        remove_tree(inside, _NEVER_SYNCED)
+    finally:
+        os.close(inside)
 
 
 def by_descriptors(overlay: Overlay) -> int:

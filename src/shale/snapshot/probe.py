@@ -1,7 +1,8 @@
 """Which form of layers works here: found out by making two small layers, stacking them and writing on them.
 
 That takes some milliseconds, so the answer is kept in a small file in the store's root: for this boot, this
-kernel, this version of shale, and whoever asks (a user namespace, or fewer capabilities, may change it).
+kernel, this version of shale, this file system, and whoever asks (a user namespace, or fewer capabilities, may
+change it).
 """
 
 from __future__ import annotations
@@ -72,7 +73,7 @@ def probe(root: int, candidates: Iterable[Candidate]) -> Verdict:
     Raises:
         DiskFull, StorageFailure: the disk.
     """
-    key = _circumstances()
+    key = _circumstances(root)
     known = _remembered(root, key, candidates)
     if known is not None:
         return known
@@ -83,13 +84,14 @@ def probe(root: int, candidates: Iterable[Candidate]) -> Verdict:
     return verdict
 
 
-def _circumstances() -> list[str]:
+def _circumstances(root: int) -> list[str]:
     """All that the answer depends on."""
     rights = [
         line for line in _lines("/proc/self/status") if line.startswith(("CapEff:", "Seccomp:", "NoNewPrivs:"))
     ]
     users = [" ".join(line.split()) for line in _lines("/proc/self/uid_map")]
-    return [shale_version(), boot_id(), os.uname().release, str(os.geteuid()), *users, *rights]
+    device = os.fstat(root).st_dev  # the file system: there are some on which nothing can be stacked
+    return [shale_version(), boot_id(), os.uname().release, str(os.geteuid()), str(device), *users, *rights]
 
 
 def _lines(path: str) -> list[str]:

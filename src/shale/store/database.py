@@ -11,7 +11,7 @@ import sqlite3
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from typing import Any, Final, NamedTuple
 
 from shale.errors import Corrupt, Unavailable, Unsupported
@@ -107,6 +107,7 @@ class Database:
         self._path = path
         self._advice = advice
         self._turn = threading.RLock()
+        _make_private(path)
         with _sqlite_errors(path, advice):
             self._connection = sqlite3.connect(
                 path, timeout=_BUSY_SECONDS, isolation_level=None, check_same_thread=False
@@ -237,6 +238,16 @@ def _sqlite_errors(path: str, advice: Advice) -> Iterator[None]:
 
 def _name(error: sqlite3.Error) -> str:
     return getattr(error, "sqlite_errorname", "") or ""
+
+
+def _make_private(path: str) -> None:
+    """Make a new file that is for its owner alone: the environment of containers is in it.
+
+    SQLite would let everybody read it, and gives its other files the rights of this one. A file that is there
+    is not opened: to close it again would take away the locks that this process has on it (fcntl(2)).
+    """
+    with suppress(OSError):  # it is there; or SQLite cannot make it either, and says why
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600))
 
 
 def _is_busy(error: sqlite3.Error) -> bool:

@@ -128,3 +128,10 @@ def test_an_image_stays_as_it_is_after_all_that(still: StillContainers) -> None:
     assert (report.damage, report.leftovers) == ((), ())
     with still.tree(still.make("base:1", "pure")) as tree:
         assert (tree / "b/link").read_bytes() == b"b/a"
+
+
+def test_a_hard_link_to_a_file_of_the_image_is_the_same_file(still: StillContainers) -> None:
+    with still.tree(still.make("base:1", "linked")) as tree:
+        os.link(tree / "b/a/a", tree / "again")
+        assert (tree / "again").samefile(tree / "b/a/a")
+        assert (tree / "again").lstat().st_nlink == 2

@@ -107,8 +107,8 @@ class TestRemembering:
         assert probe(root, [Candidate(broken)]) == probe(root, [Candidate(broken)])
         assert broken.asked == ["layer0"]
 
-    @pytest.mark.parametrize("place", range(4))
-    def test_another_version_boot_kernel_or_user(self, root: int, tmp_path: Path, place: int) -> None:
+    @pytest.mark.parametrize("place", range(5))
+    def test_another_version_boot_kernel_user_or_device(self, root: int, tmp_path: Path, place: int) -> None:
         broken = Broken()
         probe(root, [Candidate(broken)])
         written = json.loads((tmp_path / "forms.json").read_text())

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import os
 import sqlite3
+import stat
 import threading
 from collections.abc import Iterator
 from contextlib import closing
@@ -42,6 +44,18 @@ def test_it_is_durable_and_in_wal_mode(database: Database) -> None:
         assert tx.row("PRAGMA journal_mode") == ("wal",)
         assert tx.row("PRAGMA synchronous") == (2,)
         assert tx.row("PRAGMA foreign_keys") == (1,)
+
+
+def test_it_is_for_its_owner_alone(path: Path) -> None:
+    """Whatever the mode of the folder is, and of new files: containers' variables are in it."""
+    before = os.umask(0)
+    try:
+        with closing(Database(path, [ONE])) as database, database.write() as tx:
+            insert(tx, 1)
+            files = {file.name: stat.S_IMODE(file.stat().st_mode) for file in path.parent.iterdir()}
+    finally:
+        os.umask(before)
+    assert files == dict.fromkeys(("test.db", "test.db-shm", "test.db-wal"), 0o600)
 
 
 def test_only_what_may_be_lost_in_a_power_cut_is_not_synced(database: Database) -> None:

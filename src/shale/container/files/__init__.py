@@ -6,6 +6,7 @@ Invariants:
 - Of a container's files only regular ones are ever opened for reading, and they may change meanwhile.
 
 Reading order: `copyrules` (where a copy lands: pure text), `inside` and `outside` (what a path means on either
-side); `reading` (a tree as entries) and `export`; `folderpath`, `newfile`, `dressing`, `putting` (entries into
-a folder), `tarinto` (those of an archive); `transit` (what copies have in common), `copying`.
+side); `trail` (folders on the way down), `reading` (a tree as entries) and `export`; `folderpath`, `newfile`,
+`dressing`, `putting` (entries into a folder), `tarinto` (those of an archive); `transit` (what copies have in
+common), `copying`.
 """

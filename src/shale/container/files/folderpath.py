@@ -1,6 +1,6 @@
 """The way into the folders below a folder, one component at a time, from descriptor to descriptor.
 
-Entries of an archive come folder by folder, so the descriptors on the way to the last one are kept.
+Entries of an archive come folder by folder, so the way to the last one is kept.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Final
 
+from shale.container.files.trail import Trail
 from shale.errors import Conflict
 from shale.linux.beneath import open_beneath
 
@@ -41,7 +42,7 @@ class FolderPath:
         self._beyond = beyond
         self._left = left
         self._names: list[bytes] = []
-        self._opened: list[int] = []
+        self._trail = Trail(_OPEN)
 
     def into(self, path: Path) -> int:
         """Go to a folder; the descriptor is good until the next call.
@@ -57,10 +58,13 @@ class FolderPath:
             common += 1
         self._back(common)
         for name in path[common:]:
-            above = self._opened[-1] if self._opened else self._folder
-            self._opened.append(self._open(above, (*self._names, name)))
+            self._trail.enter(self._open(self._lowest, (*self._names, name)))
             self._names.append(name)
-        return self._opened[-1] if self._opened else self._folder
+        return self._lowest
+
+    @property
+    def _lowest(self) -> int:
+        return self._trail.lowest if self._names else self._folder
 
     @contextmanager
     def beside(self, path: Path) -> Iterator[int]:
@@ -73,15 +77,14 @@ class FolderPath:
 
     def close(self) -> None:
         """Let go of the descriptors; nobody is told that folders were left."""
-        while self._opened:
-            os.close(self._opened.pop())
+        self._trail.close()
         self._names.clear()
 
     def _back(self, count: int) -> None:
-        while len(self._opened) > count:
+        while len(self._names) > count:
             path = tuple(self._names)
+            folder = self._trail.leave()
             self._names.pop()
-            folder = self._opened.pop()
             try:
                 self._left(path, folder)
             finally:

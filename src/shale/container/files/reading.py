@@ -10,11 +10,12 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import suppress
+from contextlib import closing, suppress
 from typing import Final, Protocol
 
 import msgspec
 
+from shale.container.files.trail import Trail
 from shale.layer.entry import TreeEntry
 from shale.layer.header import (
     BLOCK_DEVICE,
@@ -98,31 +99,29 @@ class _Reader:
         """Under which name a file with several was read first."""
 
     def folder(self, handle: int, status: os.stat_result, name: bytes) -> None:
-        # The folders on the way stay open: nobody can put others in their place.
-        below = [self._begin(handle, status, name)]
-        try:
+        with closing(Trail(_FOLDER)) as trail:
+            below = [self._begin(trail, handle, status, name)]
             while below:
                 inside = below[-1]
                 if not inside.left:
-                    os.close(below.pop().descriptor)
+                    below.pop()
+                    os.close(trail.leave())
                     continue
                 base = inside.left.pop()
                 with suppress(FileNotFoundError):
-                    found = os.open(base, _LOOK, dir_fd=inside.descriptor)
+                    found = os.open(base, _LOOK, dir_fd=trail.lowest)
                     try:
                         status = os.fstat(found)
                         path = inside.name + b"/" + base if inside.name else base
                         if stat.S_ISDIR(status.st_mode):
-                            below.append(self._begin(found, status, path))
+                            below.append(self._begin(trail, found, status, path))
                         else:
                             self.other(found, status, path)
                     finally:
                         os.close(found)
-        finally:
-            for one in below:
-                os.close(one.descriptor)
 
-    def _begin(self, handle: int, status: os.stat_result, name: bytes) -> _Inside:
+    def _begin(self, trail: Trail, handle: int, status: os.stat_result, name: bytes) -> _Inside:
+        """Write the entry of a folder, and go into it."""
         descriptor = os.open(b".", _FOLDER, dir_fd=handle)
         try:
             if name:
@@ -131,7 +130,8 @@ class _Reader:
         except BaseException:
             os.close(descriptor)
             raise
-        return _Inside(descriptor, name, left if self._rules.enters(status) else [])
+        trail.enter(descriptor)
+        return _Inside(name, left if self._rules.enters(status) else [])
 
     def other(self, handle: int, status: os.stat_result, name: bytes) -> None:
         kind = _KINDS.get(stat.S_IFMT(status.st_mode))
@@ -176,9 +176,8 @@ class _Reader:
 
 
 class _Inside(msgspec.Struct):
-    """A folder that is being read: its descriptor, its name in the archive, and what is left to read."""
+    """A folder that is being read: its name in the archive, and what is left to read."""
 
-    descriptor: int
     name: bytes
     left: list[bytes]
 

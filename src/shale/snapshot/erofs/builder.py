@@ -7,6 +7,7 @@ from collections.abc import Callable
 from contextlib import suppress
 
 from shale.layer.header import Header
+from shale.layer.limits import LayerLimits
 from shale.layer.scan import TarScan
 from shale.linux.durable import disk_errors
 from shale.snapshot.erofs.image import ImageWriter
@@ -28,6 +29,7 @@ class LayerModel:
 
     def __init__(self) -> None:
         self.tree = LayerTree()
+        self._limits = LayerLimits()
         self._remains = Remains()
         self._scan = TarScan(self._entry)
 
@@ -41,9 +43,11 @@ class LayerModel:
 
         Raises:
             InvalidTar: they are no archive, or none that a layer can be made of.
+            LayerTooLarge: it goes beyond a limit.
         """
         at = self._scan.position
         self._scan.feed(piece)
+        self._limits.check(self._scan.entries, self._scan.position)
         self._remains.look(piece, at)
 
     def finish(self, read: Callable[[int, int], bytes], write: Callable[[bytes], None]) -> bytes:
@@ -64,6 +68,7 @@ class LayerModel:
         return write_index(self.tree.folders.root, tar, write)
 
     def _entry(self, entry: Header) -> None:
+        self._limits.check_file(entry)
         begin = self._scan.position
         self.tree.add(entry, begin)
         if entry.stored % BLOCK and entry.extents is None:

@@ -7,6 +7,7 @@ inodes begin, so all can be written in one pass from front to back.
 
 from __future__ import annotations
 
+import hashlib
 from collections import deque
 from collections.abc import Callable
 from collections.abc import Set as AbstractSet
@@ -105,6 +106,7 @@ class _Index:
         self._tar = tar
         self._dirty = {(HEADER + begin) // BLOCK for begin in tar.dirty}
         self._write_on = write
+        self._hasher = hashlib.sha256()
         self._at = HEADER + tar.size
         self._sparse = _SPARSE_SLACK + 2 * tar.size
         self._inodes = Inodes()
@@ -123,7 +125,9 @@ class _Index:
         for piece in self._inodes.pieces():
             self._write(piece)
         self._pad(_PAGE)
-        return header(self._tar.size, self._at, superblock(first, self._inodes.count, self._block(), begin))
+        uuid = self._hasher.digest()[:16]
+        block = superblock(first, self._inodes.count, self._block(), begin, uuid)
+        return header(self._tar.size, self._at, block)
 
     def _expect(self, folder: Folder, parent: int | None) -> int:
         """Give a folder's inode its place, to be filled when its children have theirs."""
@@ -223,6 +227,7 @@ class _Index:
 
     def _write(self, content: bytes) -> None:
         self._at += len(content)
+        self._hasher.update(content)
         self._write_on(content)
 
     def _pad(self, unit: int) -> None:

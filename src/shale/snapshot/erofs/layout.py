@@ -131,7 +131,7 @@ def _prefix(name: bytes) -> tuple[int, bytes]:
     return _WHOLE_NAMES[name], b""
 
 
-def superblock(root: int, inodes: int, blocks: int, begin: int) -> bytes:
+def superblock(root: int, inodes: int, blocks: int, begin: int, uuid: bytes) -> bytes:
     """The 128 bytes at 1024.
 
     Args:
@@ -139,10 +139,11 @@ def superblock(root: int, inodes: int, blocks: int, begin: int) -> bytes:
         inodes: how many there are.
         blocks: of the whole file.
         begin: block where the inodes begin.
+        uuid: 16 bytes that other layers have otherwise. Without one overlay would not know again the file of
+            which one in its upper directory is a copy, and the inode numbers of hard links to it would differ.
     """
-    nothing = bytes(16)
     return _SUPERBLOCK.pack(
-        _MAGIC, 0, 0, 9, 0, root, inodes, 0, 0, blocks, begin, 0, nothing, nothing, _CHUNKED_FILES
+        _MAGIC, 0, 0, 9, 0, root, inodes, 0, 0, blocks, begin, 0, uuid, bytes(16), _CHUNKED_FILES
     )
 
 

@@ -106,6 +106,8 @@ class _Walk:
 
     def _up(self) -> None:
         if self._names:
+            if not stat.S_ISDIR(os.fstat(self._open[-1]).st_mode):
+                raise self._blocked()
             self._names.pop()
             os.close(self._open.pop())
 

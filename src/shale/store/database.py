@@ -15,7 +15,7 @@ from contextlib import ExitStack, contextmanager, suppress
 from typing import Any, Final, NamedTuple
 
 from shale.errors import Corrupt, Unavailable, Unsupported
-from shale.linux.durable import DiskFull, NoPermission, StorageFailure
+from shale.linux.durable import DiskFull, NoPermission, StorageFailure, disk_errors
 from shale.store.schema import MIGRATIONS
 
 __all__ = ["Advice", "Database", "DatabaseBusy", "DatabaseDamaged", "NewerDatabase", "Transaction"]
@@ -246,7 +246,10 @@ def _make_private(path: str) -> None:
     SQLite would let everybody read it, and gives its other files the rights of this one. A file that is there
     is not opened: to close it again would take away the locks that this process has on it (fcntl(2)).
     """
-    with suppress(OSError):  # it is there; or SQLite cannot make it either, and says why
+    with (
+        disk_errors(f"making {path}"),
+        suppress(FileExistsError, FileNotFoundError),
+    ):  # SQLite says what is missing
         os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600))
 
 
